@@ -1,0 +1,28 @@
+/**
+ * The plain gateway as a process of its own. Prints one line of JSON, `{"url":"http://…"}`, when it is ready.
+ *
+ *     THROUGHLINE_WS_KEY=… node main.ts --port 8090 --upstream http://127.0.0.1:8080/upstream/ws
+ */
+import { parseArgs } from "node:util"
+import { startWsGateway } from "./gateway.ts"
+
+const { values } = parseArgs({
+  options: {
+    port: { type: "string", default: "0" },
+    host: { type: "string", default: "127.0.0.1" },
+    upstream: { type: "string" },
+    origin: { type: "string", multiple: true }
+  }
+})
+const port = Number(values.port)
+if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TypeError("--port must be an integer from 0 to 65535")
+
+const gateway = await startWsGateway({
+  key: process.env["THROUGHLINE_WS_KEY"] ?? "",
+  port,
+  host: values.host,
+  ...(values.upstream === undefined ? {} : { upstream: values.upstream }),
+  ...(values.origin === undefined ? {} : { allowedOrigins: values.origin })
+})
+console.log(JSON.stringify({ url: gateway.url }))
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void gateway.close().then(() => process.exit(0)))

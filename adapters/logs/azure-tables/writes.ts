@@ -1,0 +1,114 @@
+/**
+ * Writing a thread to Azure Tables: head, entry and notes in one entity group transaction on the head's ETag.
+ */
+import type { TransactionAction } from "@azure/data-tables"
+import { LogError, LogUnavailable } from "../../../src/ports/LogError.ts"
+import type { Append, AppendResult, StoredEntry } from "../../../src/ports/ThreadLog.ts"
+import { indexDue } from "./due.ts"
+import { AFTER_HEAD_KEY, DUE_PARTITION, entryKey, HEAD_KEY, noteKey, partitionOf, trimKey } from "./keys.ts"
+import { readRecord } from "./reads.ts"
+import { corrupt, ensureFits, entryEntity, fromTag, headEntity, noteEntity, toEntry, toTag, wireBytes } from "./rows.ts"
+import { findSnapshot, snapshotOffset } from "./snapshots.ts"
+import { isConflict, isEntryThere, isTooLarge, MAX_ACTIONS, MAX_BATCH_BYTES } from "./table.ts"
+import type { NewEntity, Table } from "./table.ts"
+
+/** Appends, and calls `cleanUp` with an index row that does not count any more. Throws what can never succeed. */
+export const appendEntry = async (
+  table: Table, signal: AbortSignal, thread: string, append: Append, now: () => number, cleanUp: (dueRow: string) => void
+): Promise<AppendResult> => {
+  const { expected, entry, logId, control, due, notes } = append
+  const isNew = expected.tag === ""
+  const tag = isNew ? { etag: "", generation: 0, indexed: null } : fromTag(expected)
+  if (tag === undefined || (isNew && (expected.offset !== 0 || expected.logId !== ""))) return { _tag: "Conflict" }
+  const { generation } = tag
+  const partitionKey = partitionOf(thread)
+  const place = { logId, offset: entry.offset, id: entry.id }
+  const changed = isNew || expected.offset === 0 || control !== expected.control
+  const rows = (indexed: typeof tag.indexed): readonly NewEntity[] => [
+    headEntity(partitionKey, { ...place, due, generation, indexed }, changed ? control : undefined),
+    entryEntity(partitionKey, entryKey(generation, entry.offset), entry),
+    ...notes.map(({ key, value }) => noteEntity(partitionKey, noteKey(generation, key), key, value))
+  ]
+  ensureFits("operations of the append", notes.length + 2, MAX_ACTIONS)
+  ensureFits("append", rows(tag.indexed).reduce((sum, row) => sum + wireBytes(row), 0), MAX_BATCH_BYTES)
+  let indexed = tag.indexed
+  try {
+    indexed = await indexDue(table, signal, thread, append, tag.indexed, now())
+  } catch (cause) {
+    return { _tag: "Unknown", cause }
+  }
+  const actions = rows(indexed).map((row, n): TransactionAction =>
+    n === 0 && !isNew ? ["update", row, "Merge", { etag: tag.etag }] : ["create", row])
+  try {
+    const etag = await table.submit(signal, actions)
+    if (tag.indexed !== null && indexed?.row !== tag.indexed.row) cleanUp(tag.indexed.row)
+    if (etag === undefined) return { _tag: "Unknown", cause: new Error("the service did not say the head's ETag") }
+    const next = toTag(etag, { generation, indexed }, place)
+    return { _tag: "Appended", head: { ...place, control, due, tag: next, knock: null, now: now() } }
+  } catch (cause) {
+    if (isEntryThere(cause)) throw corrupt("append", thread, entry.offset, "the head is before this entry, which is there already")
+    if (isTooLarge(cause)) ensureFits("append", Number.MAX_SAFE_INTEGER, MAX_BATCH_BYTES)
+    if (!isConflict(cause)) return { _tag: "Unknown", cause }
+    if (indexed !== null && indexed.row !== tag.indexed?.row) cleanUp(indexed.row)
+    return { _tag: "Conflict" }
+  }
+}
+
+export const trimEntries = async (table: Table, signal: AbortSignal, thread: string, offset: number, now: number): Promise<number> => {
+  const partitionKey = partitionOf(thread)
+  const found = await findSnapshot(table, signal, thread, now, false)
+  const { generation } = found.record
+  const marker = await table.get(signal, partitionKey, trimKey(generation))
+  const trimmed = Number(marker?.["to"] ?? 0)
+  const to = Math.min(offset, snapshotOffset(found))
+  if (to <= trimmed) return trimmed
+  // First the marker: a read that finds no entry must learn why.
+  await table.merge(signal, { partitionKey, rowKey: trimKey(generation), to })
+  const rows = await table.range(signal, partitionKey, entryKey(generation, 1), entryKey(generation, to + 1), [])
+  await table.removeAll(signal, partitionKey, rows.map((row) => String(row.rowKey)))
+  return to
+}
+
+export const eraseEntries = async (
+  table: Table, signal: AbortSignal, thread: string, from: number, to: number, noteKeys: readonly string[],
+  tombstone: (entry: StoredEntry) => string, now: number
+): Promise<void> => {
+  const partitionKey = partitionOf(thread)
+  const { record, all } = await findSnapshot(table, signal, thread, now, false)
+  const { generation } = record
+  for await (const page of table.pages(signal, partitionKey, entryKey(generation, from), entryKey(generation, to + 1), MAX_ACTIONS)) {
+    const actions = page.map((row): TransactionAction => {
+      const rowKey = String(row.rowKey)
+      const entry = toEntry("erase", thread, row, Number(rowKey.slice(9)))
+      return ["update", entryEntity(partitionKey, rowKey, { ...entry, body: tombstone(entry) }), "Replace", { etag: "*" }]
+    })
+    if (actions.length > 0) await table.submit(signal, actions)
+  }
+  for (const key of noteKeys) await table.remove(signal, partitionKey, noteKey(generation, key))
+  await table.removeAll(signal, partitionKey, all.map((row) => String(row.rowKey)))
+}
+
+/** The next generation begins when the head is replaced; everything before it is deleted afterwards. */
+export const dropThread = async (table: Table, signal: AbortSignal, thread: string, logId: string, now: () => number): Promise<void> => {
+  const partitionKey = partitionOf(thread)
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const { head, generation, indexed } = await readRecord(table, signal, "drop", thread, now)
+    const tombstone = headEntity(partitionKey, { logId, offset: 0, id: "", due: null, generation: generation + 1, indexed: null }, undefined)
+    const tag = fromTag(head)
+    try {
+      await table.submit(signal, [tag === undefined ? ["create", tombstone] : ["update", tombstone, "Replace", { etag: tag.etag }]])
+    } catch (cause) {
+      if (isConflict(cause)) continue
+      throw cause
+    }
+    if (indexed !== null) await table.remove(signal, DUE_PARTITION, indexed.row)
+    const old = await Promise.all([
+      table.range(signal, partitionKey, "a", HEAD_KEY, []),
+      table.range(signal, partitionKey, AFTER_HEAD_KEY, "z", [])
+    ])
+    const next = String(generation + 1).padStart(8, "0")
+    const rowKeys = old.flat().map((row) => String(row.rowKey)).filter((rowKey) => rowKey.slice(1, 9) < next)
+    return table.removeAll(signal, partitionKey, rowKeys)
+  }
+  throw new LogError({ operation: "drop", reason: new LogUnavailable({ cause: new Error("others kept writing to the thread") }) })
+}

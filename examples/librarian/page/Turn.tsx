@@ -1,0 +1,105 @@
+/**
+ * One question and what became of it.
+ */
+import { memo, useCallback, useMemo, useState } from "react"
+import type { ViewInterrupt, ViewRun, ViewSource, ViewText } from "throughline/client"
+import { Calls, Reasoning, StatusLine } from "./Activity.tsx"
+import { troubleOf } from "./faults.ts"
+import { Icon } from "./Icon.tsx"
+import { Markdown } from "./Markdown.tsx"
+import { Sources } from "./Sources.tsx"
+import type { Turn as TurnData } from "./turns.ts"
+import { isActive, plural, reasonings, sources, texts, tools } from "./turns.ts"
+
+interface TurnProps {
+  readonly turn: TurnData
+  readonly onOpen: (source: ViewSource) => void
+  readonly onRetry: (question: string) => void
+}
+
+export const Turn = memo(({ turn, onOpen, onRetry }: TurnProps) => {
+  const { run, parts } = turn
+  const cited = useMemo(() => sources(parts), [parts])
+  const openById = useCallback((id: string) => {
+    const source = parts.find((part): part is ViewSource => part.type === "source" && part.id === id)
+    if (source !== undefined) onOpen(source)
+  }, [parts, onOpen])
+  const active = isActive(run)
+  return (
+    <article className="turn" aria-label={turn.question === "" ? "Run" : turn.question} aria-busy={active}>
+      {turn.question !== "" && <h2 className="question">{turn.question}</h2>}
+      {run !== undefined && <StatusLine run={run} />}
+      <div className="activity">
+        <Calls calls={tools(parts)} active={active} />
+        <Reasoning parts={reasonings(parts)} />
+      </div>
+      {run !== undefined && <Steers run={run} />}
+      <Answer parts={texts(parts)} active={active} onSource={openById} />
+      {run?.outcome?.type === "failed" && <Failure run={run} onRetry={() => onRetry(turn.question)} />}
+      {!active && <Sources sources={cited} onOpen={onOpen} />}
+    </article>
+  )
+}, (before, after) => before.onOpen === after.onOpen && before.onRetry === after.onRetry && same(before.turn, after.turn))
+Turn.displayName = "Turn"
+
+/** Parts keep their identity in the view, so comparing them one by one is cheap and exact. */
+const same = (before: TurnData, after: TurnData): boolean =>
+  before.run === after.run && before.question === after.question && before.parts.length === after.parts.length && before.parts.every((part, place) => part === after.parts[place])
+
+/** An answer of thousands of passages shows its newest ones; the rest is one click away. */
+const SHOWN = 60
+
+const Answer = ({ parts, active, onSource }: { readonly parts: readonly ViewText[]; readonly active: boolean; readonly onSource: (id: string) => void }) => {
+  const [more, setMore] = useState(0)
+  const from = Math.max(0, parts.length - SHOWN - more)
+  if (parts.length === 0) return null
+  return (
+    <div className="answer" data-active={active}>
+      {from > 0 && (
+        <button type="button" className="quiet" onClick={() => setMore(more + SHOWN * 4)}>Show {plural(Math.min(from, SHOWN * 4), "earlier passage")} of {parts.length.toLocaleString("en")}</button>
+      )}
+      {parts.slice(from).map((part) => <Markdown key={part.id} text={part.text} onSource={onSource} />)}
+    </div>
+  )
+}
+
+const Failure = ({ run, onRetry }: { readonly run: ViewRun; readonly onRetry: () => void }) => {
+  if (run.outcome?.type !== "failed") return null
+  const trouble = troubleOf(run.outcome.error)
+  return (
+    <div className="trouble" role="alert">
+      <p className="trouble-title">{trouble.title}</p>
+      <p>{trouble.advice}</p>
+      {trouble.detail !== undefined && <p className="faint">{trouble.detail}</p>}
+      <button type="button" className="plain" onClick={onRetry}>Ask again</button>
+    </div>
+  )
+}
+
+const Steers = ({ run }: { readonly run: ViewRun }) => {
+  const steers = run.interrupts.filter(({ kind }) => kind === "steer")
+  if (steers.length === 0) return null
+  return (
+    <ul className="steers" aria-label="What you told the run">
+      {steers.map((steer) => (
+        <li key={steer.id} className="steer" data-state={steer.state}>
+          <Icon name="steer" />
+          <span className="steer-words">{(steer.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join(" ")}</span>
+          <span className="steer-receipt">{receiptOf(steer, run)}</span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+const receiptOf = (steer: ViewInterrupt, run: ViewRun): string => {
+  switch (steer.state) {
+    case "accepted": return "Sent, taken up after this section"
+    case "applied": {
+      const step = run.steps.find(({ id }) => id === steer.step)
+      return step === undefined ? "Taken up" : `Taken up after “${step.name}”`
+    }
+    case "too-late": return "Too late: the run had ended"
+    case "refused": return `Refused${steer.reason === undefined ? "" : `: ${steer.reason}`}`
+    default: return ""
+  }
+}

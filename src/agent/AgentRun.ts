@@ -1,0 +1,88 @@
+/**
+ * Agents as Effect programs: the run as a service, cancel as interruption, the agent's needs in its type.
+ *
+ * `run.signal` interrupts the program's fiber, so finalizers run within the grace; a typed failure ends the run as
+ * failed, and only an `AgentError`'s message is shown to people.
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { defineAgent, type Agent, type AgentOptions } from "./defineAgent.ts"
+import type { CustomEvents, HistoryMessage, Run, Steering, ToolContext } from "./Run.ts"
+import type { Json } from "../protocol/Json.ts"
+
+export interface AgentRunService {
+  /** The Promise face of the same run, for what is not wrapped here. */
+  readonly handle: Run
+  readonly status: (label: string, options?: Parameters<Run["status"]>[1]) => Effect.Effect<void>
+  /** Waits when the writer is full. */
+  readonly text: (delta: string) => Effect.Effect<void>
+  readonly reasoning: (delta: string) => Effect.Effect<void>
+  readonly tool: <I extends Json, O extends Json | void, E, R>(
+    name: string,
+    input: I,
+    execute: (input: I, context: ToolContext) => Effect.Effect<O, E, R>,
+    options?: { readonly key?: string; readonly idempotent?: boolean; readonly title?: string }
+  ) => Effect.Effect<O, E, R>
+  readonly step: <A extends Json | void, E, R>(name: string, body: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly steered: Effect.Effect<readonly Steering[]>
+  readonly history: Effect.Effect<readonly HistoryMessage[]>
+}
+export class AgentRun extends Context.Service<AgentRun, AgentRunService>()("throughline/agent/AgentRun") {}
+
+export interface EffectAgentOptions<In extends StandardSchemaV1, Out extends StandardSchemaV1, R>
+  extends Omit<AgentOptions<In, Out, CustomEvents, unknown>, "run"> {
+  readonly run: (input: StandardSchemaV1.InferOutput<In>) => Effect.Effect<StandardSchemaV1.InferInput<Out>, unknown, R>
+}
+
+/** Answers the agent in an effect that needs what the program needs, but the run itself. */
+export const makeAgent = <In extends StandardSchemaV1, Out extends StandardSchemaV1 = StandardSchemaV1<void, void>, R = never>(
+  options: EffectAgentOptions<In, Out, R>
+): Effect.Effect<Agent<StandardSchemaV1.InferInput<In>, StandardSchemaV1.InferOutput<Out>>, never, Exclude<R, AgentRun>> =>
+  Effect.map(Effect.context<Exclude<R, AgentRun>>(), (context) =>
+    defineAgent<In, Out, CustomEvents>({
+      ...options,
+      run: async (run, input) => {
+        const program = Effect.provideService(options.run(input), AgentRun, serviceOf(run as unknown as Run))
+        const exit = await Effect.runPromiseExitWith(context as Context.Context<never>)(
+          program as Effect.Effect<StandardSchemaV1.InferInput<Out>, unknown>,
+          { signal: run.signal }
+        )
+        if (Exit.isSuccess(exit)) return exit.value
+        throw Cause.squash(exit.cause)
+      }
+    })
+  )
+
+const serviceOf = (run: Run): AgentRunService => ({
+  handle: run,
+  status: (label, options) => Effect.sync(() => run.status(label, options)),
+  text: (delta) => Effect.promise(() => run.text(delta)),
+  reasoning: (delta) => Effect.promise(() => run.reasoning(delta)),
+  tool: (name, input, execute, options) => recorded((body) => run.tool(name, input, body, options), execute),
+  step: (name, body) => recorded((inner) => run.step(name, (context) => inner(undefined, context)), () => body),
+  steered: Effect.promise(() => run.steered()),
+  history: Effect.promise(() => run.history())
+})
+
+/** Runs the effect inside a recorded call, with the caller's services and its typed failures. */
+const recorded = <I, C extends { readonly signal: AbortSignal }, O, E, R>(
+  call: (body: (input: I, context: C) => Promise<O>) => Promise<O>,
+  execute: (input: I, context: C) => Effect.Effect<O, E, R>
+): Effect.Effect<O, E, R> =>
+  Effect.flatMap(Effect.context<R>(), (services) => {
+    let failed: Exit.Exit<O, E> | undefined
+    return Effect.flatMap(
+      Effect.promise(() =>
+        call(async (input, context) => {
+          const exit = await Effect.runPromiseExitWith(services)(execute(input, context), { signal: context.signal })
+          if (Exit.isSuccess(exit)) return exit.value
+          failed = exit
+          throw Cause.squash(exit.cause)
+        }).then(Exit.succeed, (error: unknown) => failed ?? (Exit.die(error) as Exit.Exit<O, E>))
+      ),
+      (exit) => exit
+    )
+  })

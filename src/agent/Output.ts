@@ -1,0 +1,133 @@
+/**
+ * What a run says, as events: keeps track of the part that is open, so that the author only calls `text`.
+ *
+ * A text or reasoning part begins with its first delta and ends when a tool, a step or another part begins. While a resumed run
+ * passes its recorded calls again it is silent. The first delta of a part never waits; later ones wait only when
+ * the writer is full.
+ */
+import { AsyncLocalStorage } from "node:async_hooks"
+import type { Citation, Event, Id } from "../protocol/Event.ts"
+import { assertJson } from "../protocol/JsonValue.ts"
+import type { Line } from "../writer/ThreadWriter.ts"
+
+/** A longer delta is cut, so that no single call fills an entry. */
+const DELTA_UNITS = 16 * 1024
+/** What an event's envelope adds to its text, roughly. */
+const ENVELOPE_UNITS = 128
+const done = Promise.resolve()
+/** What ends an open text or reasoning part; a status, a source or a file in between does not. */
+const ENDS_PART = new Set<Event["type"]>([
+  "text.started",
+  "reasoning.started",
+  "tool.started",
+  "step.started",
+  "step.finished",
+  "run.suspended",
+  "run.finished"
+])
+
+/** An event of this run, without `run`. */
+export type Said = { readonly [K in Event["type"]]: Omit<Extract<Event, { readonly type: K }>, "run"> }[Event["type"]]
+
+export interface Output {
+  readonly text: (delta: string, citations?: readonly Citation[]) => Promise<void>
+  readonly reasoning: (delta: string, visible: "full" | "summary" | "redacted") => Promise<void>
+  /** Any other event. Throws `NotJson` at the call for what is not JSON. */
+  readonly say: (...said: readonly Said[]) => void
+  /** Events that end what is open; for whoever commits events of its own. */
+  readonly closing: () => readonly Event[]
+  readonly withRun: (said: Said) => Event
+  /** Resolves when there is room for more. */
+  readonly room: () => Promise<void>
+  readonly inStep: <T>(step: Id, body: () => T) => T
+  readonly step: () => Id | undefined
+  silent: boolean
+  /** When something was last said. */
+  lastAt: number
+}
+
+export const makeOutput = (options: {
+  readonly run: Id
+  readonly message: Id
+  readonly line: Line
+  readonly nextId: () => Id
+  readonly now: () => number
+}): Output => {
+  const { line, message, nextId, now, run } = options
+  const steps = new AsyncLocalStorage<Id>()
+  let open: { readonly kind: "text" | "reasoning"; readonly part: Id; readonly step: Id | undefined } | undefined
+  let citations: readonly Citation[] = []
+
+  const inMessage = () => {
+    const step = steps.getStore()
+    return step === undefined ? { run, message } : { run, message, step }
+  }
+  const closing = (): readonly Event[] => {
+    if (open === undefined) return []
+    const { kind, part } = open
+    open = undefined
+    if (kind === "reasoning") return [{ type: "reasoning.finished", run, part }]
+    const cited = citations.length === 0 ? {} : { citations }
+    citations = []
+    return [{ type: "text.finished", run, part, ...cited }]
+  }
+  const offer = (events: readonly Event[], units: number) => {
+    output.lastAt = now()
+    line.offer(events, units)
+  }
+  const room = () => (line.full() ? line.drained() : done)
+
+  const delta = (kind: "text" | "reasoning", text: string, start: () => Event): Promise<void> => {
+    if (typeof text !== "string") throw new TypeError(`${kind}: expected a string, got ${typeof text}`)
+    if (output.silent || text === "") return done
+    const begin = open?.kind === kind && open.step === steps.getStore() ? [] : [...closing(), start()]
+    const { part } = open!
+    const type = kind === "text" ? "text.delta" : "reasoning.delta"
+    if (text.length <= DELTA_UNITS) {
+      const event: Event = { type, run, part, text }
+      offer(begin.length === 0 ? [event] : [...begin, event], text.length + ENVELOPE_UNITS)
+      return room()
+    }
+    if (begin.length > 0) offer(begin, ENVELOPE_UNITS)
+    for (let at = 0; at < text.length; at += DELTA_UNITS) {
+      offer([{ type, run, part, text: text.slice(at, at + DELTA_UNITS) }], DELTA_UNITS + ENVELOPE_UNITS)
+    }
+    return room()
+  }
+
+  const output: Output = {
+    silent: false,
+    lastAt: now(),
+    text: (text, cited) => {
+      const result = delta("text", text, () => {
+        open = { kind: "text", part: nextId(), step: steps.getStore() }
+        return { type: "text.started", ...inMessage(), part: open.part }
+      })
+      if (cited !== undefined && open?.kind === "text") citations = [...citations, ...cited]
+      return result
+    },
+    reasoning: (text, visible) =>
+      delta("reasoning", text, () => {
+        open = { kind: "reasoning", part: nextId(), step: steps.getStore() }
+        return { type: "reasoning.started", ...inMessage(), part: open.part, visible }
+      }),
+    say: (...said) => {
+      if (output.silent) return
+      const events: Event[] = []
+      let units = 0
+      for (const each of said) {
+        assertJson(each, each.type)
+        if (ENDS_PART.has(each.type)) events.push(...closing())
+        events.push(output.withRun(each))
+        units += JSON.stringify(each).length + ENVELOPE_UNITS
+      }
+      offer(events, units)
+    },
+    closing,
+    withRun: (said) => ({ ...said, run }) as Event,
+    room,
+    inStep: (step, body) => steps.run(step, body),
+    step: () => steps.getStore()
+  }
+  return output
+}

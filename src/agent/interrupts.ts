@@ -1,0 +1,57 @@
+/**
+ * What people want of a run, as its worker learns it from control: cancel aborts, steering is kept until asked for.
+ *
+ * Control names every interrupt that is accepted and not yet applied, so nothing is missed however often frames
+ * are lost; the body of a steer is in its note.
+ */
+import * as Effect from "effect/Effect"
+import type { Id } from "../protocol/Event.ts"
+import type { LogError } from "../ports/LogError.ts"
+import type { ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
+import type { UserInterrupt } from "../protocol/UserInterrupt.ts"
+import type { OpenRun } from "../thread/control.ts"
+import type { Steering } from "./Run.ts"
+
+export interface RunInterrupts {
+  /** Looks at the run's place in control; answers what is new and wants reading. */
+  readonly see: (run: OpenRun) => { readonly cancel: OpenRun["cancel"] | undefined; readonly steers: readonly Id[] }
+  readonly keep: (steering: Steering) => void
+  /** What arrived since the last call, in log order. */
+  readonly take: () => readonly Steering[]
+}
+export const makeRunInterrupts = (): RunInterrupts => {
+  const seen = new Set<Id>()
+  let cancelSeen = false
+  let kept: Steering[] = []
+  return {
+    see: (run) => {
+      const cancel = cancelSeen ? undefined : run.cancel
+      if (cancel !== undefined) cancelSeen = true
+      const steers = run.interrupts.filter(({ id, kind }) => kind === "steer" && !seen.has(id)).map(({ id }) => id)
+      for (const id of steers) seen.add(id)
+      return { cancel, steers }
+    },
+    keep: (steering) => {
+      kept.push(steering)
+    },
+    take: () => {
+      const taken = kept
+      kept = []
+      return taken
+    }
+  }
+}
+
+/** Reads what a steer says. `undefined` for one that waits for the end of the run, or that was erased. */
+export const readSteering = (
+  log: ThreadLogService,
+  thread: ThreadKey,
+  id: Id
+): Effect.Effect<Steering | undefined, LogError> =>
+  Effect.map(log.note(thread, `interrupt/${id}`), (note) => {
+    const { by, interrupt } = (note ?? {}) as unknown as { readonly interrupt?: UserInterrupt; readonly by?: Id }
+    if (interrupt?.kind !== "steer" || interrupt.when !== "next-step") return undefined
+    const { parts } = interrupt.message
+    const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n")
+    return { interrupt: id, parts, text, ...(by === undefined ? {} : { by }) }
+  })

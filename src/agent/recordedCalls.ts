@@ -1,0 +1,152 @@
+/**
+ * Recorded calls: `tool`, `step` and `call` run once, whatever happens to workers. PROTOCOL.md#recorded-calls
+ *
+ * That a call begins is durable before its code runs, and its result is a note before the caller gets it. A run
+ * that is taken again executes from its first line: a finished call answers its recorded result and appends
+ * nothing; one that began and did not finish is `OutcomeUnknown`, unless it is declared idempotent.
+ */
+import { createHash } from "node:crypto"
+import canonicalize from "canonicalize"
+import type { Event, Id } from "../protocol/Event.ts"
+import type { Json } from "../protocol/Json.ts"
+import { assertJson } from "../protocol/JsonValue.ts"
+import { MAX_NOTE_BYTES } from "../protocol/Limits.ts"
+import type { Note } from "../ports/ThreadLog.ts"
+import type { Line } from "../writer/ThreadWriter.ts"
+import { AgentError, OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
+
+/** What `begun/<run>/<key>` holds. */
+interface Begun {
+  readonly id: Id
+  readonly digest: string
+}
+/** What `step/<run>/<key>` holds. */
+type Ended =
+  | { readonly output?: Json }
+  | { readonly chunks: number }
+  | { readonly error: { readonly message: string; readonly retryable: boolean } }
+
+export interface RecordedCall {
+  readonly kind: "tool" | "step" | "call"
+  readonly name: string
+  readonly key?: string | undefined
+  readonly idempotent?: boolean | undefined
+  readonly input: Json
+  /** Events that show it begins; committed with the note. */
+  readonly begin: (id: Id) => readonly Event[]
+  readonly body: (id: Id, key: string) => Promise<Json | void>
+  readonly end: (id: Id, ended: { readonly output: Json | void } | { readonly error: unknown }) => readonly Event[]
+  /** Events for a call whose outcome nobody knows. */
+  readonly unknown: (id: Id, key: string) => readonly Event[]
+}
+export interface RecordedCalls {
+  readonly perform: (call: RecordedCall) => Promise<Json | void>
+  /** The key that the next call of this kind and name has. */
+  readonly keyOf: (kind: string, name: string, key: string | undefined) => string
+  /** Whether calls of an earlier epoch are still to be passed. */
+  readonly replaying: () => boolean
+}
+export const stepKey = (run: Id, key: string) => `step/${run}/${key}`
+const chunkKey = (run: Id, key: string, n: number) => `chunk/${run}/${key}/${n}`
+export const begunKey = (run: Id, key: string) => `begun/${run}/${key}`
+export const digestOf = (value: Json): string => createHash("sha256").update(canonicalize(value) ?? "").digest("base64url")
+
+export const makeRecordedCalls = (options: {
+  readonly run: Id
+  readonly line: Line
+  readonly nextId: () => Id
+  /** Notes of earlier epochs: `begun/…`, `step/…` and `chunk/…` of this run. */
+  readonly notes: readonly Note[]
+  readonly onPassed: () => void
+}): RecordedCalls => {
+  const { line, nextId, run } = options
+  const earlier = new Map(options.notes.map((note) => [note.key, note.value]))
+  const counts = new Map<string, number>()
+  const left = new Set([...earlier.keys()].filter((key) => key.startsWith("step/")))
+
+  const keyOf = (kind: string, name: string, key: string | undefined) => {
+    if (key !== undefined) return `${kind}:${name}:${key}`
+    const base = `${kind}:${name}`
+    const count = (counts.get(base) ?? 0) + 1
+    counts.set(base, count)
+    return `${base}#${count}`
+  }
+  const commit = async (events: readonly Event[], notes: readonly Note[]) => {
+    const outcome = await line.commit(events, notes)
+    if (!outcome.ok) throw new RunAborted(outcome.fault.code, outcome.fault.message)
+  }
+  const passed = (key: string) => {
+    if (left.delete(stepKey(run, key)) && left.size === 0) options.onPassed()
+  }
+
+  return {
+    keyOf,
+    replaying: () => left.size > 0,
+    perform: async (call) => {
+      const key = keyOf(call.kind, call.name, call.key)
+      const digest = digestOf(call.input)
+      const begun = earlier.get(begunKey(run, key)) as unknown as Begun | undefined
+      const ended = earlier.get(stepKey(run, key)) as unknown as Ended | undefined
+      if (begun !== undefined && begun.digest !== digest) throw new ReplayDiverged(call.name)
+      if (ended !== undefined) {
+        passed(key)
+        if ("error" in ended) throw new AgentError(ended.error.message, { retryable: ended.error.retryable })
+        return outputOf(run, key, ended, earlier)
+      }
+      const id = begun?.id ?? nextId()
+      const handed = `${run}/${key}`
+      if (begun === undefined) {
+        await commit(call.begin(id), [{ key: begunKey(run, key), value: { id, digest } }])
+      } else if (call.idempotent !== true) {
+        const unknown = call.unknown(id, handed)
+        if (unknown.length > 0) await commit(unknown, [])
+        throw new OutcomeUnknown(call.name, handed)
+      }
+      let output: Json | void
+      try {
+        output = await call.body(id, handed)
+        assertRecordable(call, output)
+      } catch (error) {
+        const shown = { message: error instanceof AgentError ? error.message : "failed", retryable: false }
+        await commit(call.end(id, { error }), [{ key: stepKey(run, key), value: { error: shown } }])
+        throw error
+      }
+      await commit(call.end(id, { output }), resultNotes(run, key, output))
+      return output
+    }
+  }
+}
+
+/** Units of one note of a long result: even if each became six bytes it fits. */
+const CHUNK_UNITS = Math.floor(MAX_NOTE_BYTES / 6) - 64
+const MAX_RESULT_UNITS = 90 * CHUNK_UNITS
+
+/** The notes that hold a result: one, or one that counts the chunks of its JSON text. */
+const resultNotes = (run: Id, key: string, output: Json | void): readonly Note[] => {
+  if (output === undefined) return [{ key: stepKey(run, key), value: {} }]
+  const text = JSON.stringify(output)
+  if (text.length <= CHUNK_UNITS) return [{ key: stepKey(run, key), value: { output } }]
+  const chunks: Note[] = []
+  for (let at = 0; at < text.length; at += CHUNK_UNITS) {
+    chunks.push({ key: chunkKey(run, key, chunks.length), value: text.slice(at, at + CHUNK_UNITS) })
+  }
+  return [{ key: stepKey(run, key), value: { chunks: chunks.length } }, ...chunks]
+}
+const outputOf = (run: Id, key: string, ended: Ended, notes: ReadonlyMap<string, Json>): Json | void => {
+  if ("chunks" in ended) {
+    let text = ""
+    for (let n = 0; n < ended.chunks; n++) text += notes.get(chunkKey(run, key, n)) as string
+    return JSON.parse(text) as Json
+  }
+  return "output" in ended ? ended.output : undefined
+}
+const assertRecordable = (call: RecordedCall, output: Json | void) => {
+  if (output === undefined) return
+  assertJson(output, `${call.kind} "${call.name}": result`)
+  const units = JSON.stringify(output).length
+  if (units > MAX_RESULT_UNITS) {
+    throw new AgentError(
+      `the result of "${call.name}" has ${units} characters; at most ${MAX_RESULT_UNITS} are recorded: store it and return a reference`
+    )
+  }
+}

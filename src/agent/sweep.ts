@@ -1,0 +1,36 @@
+/**
+ * Looks after runs whose time has come: lost workers, lost jobs, deadlines, expiries. PROTOCOL.md#due
+ *
+ * Any process may sweep, any number at once: what is decided is decided by the log. Call it every 15 s.
+ */
+import * as Effect from "effect/Effect"
+import { decodeControl } from "../thread/decide.ts"
+import type { AgentServices } from "./AgentServices.ts"
+import { enqueueAnswered } from "./enqueue.ts"
+
+const THREADS_PER_SWEEP = 500
+
+export interface Swept {
+  /** Runs that were handed to a worker again. */
+  readonly enqueued: number
+  /** Runs that were ended. */
+  readonly ended: number
+}
+export const sweep = Effect.fn("throughline.sweep")(function* (services: AgentServices) {
+  const { log, now, queue, writers } = services
+  let enqueued = 0
+  let ended = 0
+  for (const thread of yield* log.due(now(), THREADS_PER_SWEEP)) {
+    const head = yield* log.head(thread)
+    const late = decodeControl(head.control).runs.filter((run) => run.due <= head.now)
+    for (const { id } of late) {
+      const outcome = yield* writers.get(thread).submit({ type: "sweep", run: id })
+      if (!outcome.ok) continue
+      const jobs = "enqueue" in outcome.answer ? (outcome.answer.enqueue?.length ?? 0) : 0
+      enqueued += jobs
+      if (outcome.offset > 0) ended++
+      yield* enqueueAnswered(queue, thread, outcome.answer)
+    }
+  }
+  return { enqueued, ended } satisfies Swept as Swept
+})

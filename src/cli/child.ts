@@ -1,0 +1,112 @@
+/**
+ * One process of the stack: started in a group of its own, talked with in lines of JSON or over Node's IPC, ended by
+ * its own id.
+ *
+ * A process whose parent is gone ends itself: it notices that the channel between them is closed.
+ */
+import { spawn } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
+import { createInterface } from "node:readline"
+
+export interface Child<In, Out> {
+  readonly name: string
+  readonly pid: number
+  readonly send: (message: In) => void
+  /** The next message that fits, in the order in which they came. Rejects when the process ends before. */
+  readonly next: <M extends Out>(fits: (message: Out) => message is M) => Promise<M>
+  /** Resolves with a sentence when the process has ended without being told to. */
+  readonly failed: Promise<string>
+  /** Tells it to end, waits, and kills it after a while. */
+  readonly close: () => Promise<void>
+}
+export interface ChildOptions<In> {
+  readonly name: string
+  readonly file: string
+  readonly args?: readonly string[]
+  /** `ipc`: Node's channel. `lines`: JSON lines on standard input and output. */
+  readonly channel: "ipc" | "lines"
+  /** What makes it end by itself; without one its input is closed. */
+  readonly stop?: In
+}
+
+/** A process that was told to end and did not is killed. */
+const KILL_MILLIS = 5_000
+
+export const startChild = <In, Out>(options: ChildOptions<In>): Child<In, Out> => {
+  const { name, file, channel } = options
+  const process_: ChildProcess = spawn(process.execPath, [...process.execArgv, "--disable-warning=ExperimentalWarning", file, ...(options.args ?? [])], {
+    stdio: channel === "ipc" ? ["ignore", "ignore", "inherit", "ipc"] : ["pipe", "pipe", "inherit"],
+    // Ctrl-C in a terminal is for the command alone, which then ends its processes in order.
+    detached: true
+  })
+  const came: Out[] = []
+  const waiting = new Set<{ readonly look: () => boolean; readonly fail: (reason: Error) => void }>()
+  const failure = Promise.withResolvers<string>()
+  const exit = Promise.withResolvers<void>()
+  let closing = false
+  let over: Error | undefined
+
+  const arrive = (message: Out): void => {
+    came.push(message)
+    for (const one of waiting) if (one.look()) waiting.delete(one)
+  }
+  const finish = (sentence: string): void => {
+    if (over !== undefined) return
+    over = new Error(sentence)
+    if (!closing) failure.resolve(sentence)
+    for (const one of waiting) one.fail(over)
+    waiting.clear()
+    exit.resolve()
+  }
+  if (channel === "ipc") process_.on("message", (message) => arrive(message as Out))
+  else if (process_.stdout !== null) {
+    createInterface({ input: process_.stdout }).on("line", (line) => {
+      try {
+        arrive(JSON.parse(line) as Out)
+      } catch {
+        process.stderr.write(`${name}: ${line}\n`)
+      }
+    })
+  }
+  process_.stdin?.on("error", () => {})
+  process_.once("error", (error) => finish(`${name} could not be started: ${error.message}`))
+  process_.once("exit", (code, signal) => finish(`${name} ended ${signal === null ? `with code ${code}` : `by ${signal}`}; see above for the reason.`))
+  // The command may end without any chance to wait; what it started must not outlive it.
+  const onExit = (): void => void process_.kill("SIGTERM")
+  process.once("exit", onExit)
+  void exit.promise.then(() => process.off("exit", onExit))
+
+  const send = (message: In): void => {
+    if (over !== undefined) return
+    if (channel === "ipc") process_.connected && process_.send(message as object, () => {})
+    else process_.stdin?.write(`${JSON.stringify(message)}\n`)
+  }
+  return {
+    name,
+    pid: process_.pid ?? 0,
+    send,
+    next: <M extends Out>(fits: (message: Out) => message is M) =>
+      new Promise<M>((resolve, reject) => {
+        const look = (): boolean => {
+          const at = came.findIndex(fits)
+          if (at < 0) return false
+          resolve(came.splice(at, 1)[0] as M)
+          return true
+        }
+        if (look()) return
+        if (over === undefined) waiting.add({ look, fail: reject })
+        else reject(over)
+      }),
+    failed: failure.promise,
+    close: async () => {
+      closing = true
+      if (over === undefined) {
+        if (options.stop === undefined) process_.stdin?.end()
+        else send(options.stop)
+        const timer = setTimeout(() => process_.kill("SIGKILL"), KILL_MILLIS)
+        await exit.promise
+        clearTimeout(timer)
+      }
+    }
+  }
+}

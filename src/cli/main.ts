@@ -1,0 +1,104 @@
+#!/usr/bin/env node
+/**
+ * The `throughline` command: reads the arguments, says what is wrong with them, and runs what they ask for.
+ *
+ * Exit codes: 0 done, 1 it failed, 2 the arguments cannot be used, 130 stopped with Ctrl-C while a run worked.
+ */
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+
+const USAGE = `throughline start [options]     the librarian: gateway, server and worker on this machine, and a page to ask it
+  --docs DIR                    Markdown to answer from; default: this project's own documents
+  --ask QUESTION                ask one question here, print the run as it streams, and end
+  --json                        with --ask: one protocol event per line, as on the wire
+  --gateway NAME                azure-web-pubsub (default, over its emulator) or ws
+  --port N                      of the page; default: any free port
+  --data DIR                    keep the conversations there; default: a temporary folder
+
+throughline emulator [options]  a local Azure Web PubSub; throughline emulator --help lists the options
+
+  --help, --version
+`
+
+/** Arguments that cannot be used; the message says which and why. */
+class UsageError extends Error {}
+
+const refuse = (message: string): never => {
+  throw new UsageError(message)
+}
+const version = (): string =>
+  (JSON.parse(readFileSync(fileURLToPath(import.meta.resolve("throughline/package.json")), "utf8")) as { readonly version: string }).version
+
+const readStart = (args: readonly string[]) => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      docs: { type: "string" },
+      ask: { type: "string" },
+      json: { type: "boolean" },
+      gateway: { type: "string" },
+      port: { type: "string" },
+      data: { type: "string" },
+      help: { type: "boolean", short: "h" }
+    }
+  })
+  const gateway = values.gateway ?? "azure-web-pubsub"
+  if (gateway !== "azure-web-pubsub" && gateway !== "ws") return refuse(`--gateway knows azure-web-pubsub and ws, not “${gateway}”.`)
+  const port = values.port ?? "0"
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) return refuse(`--port must be a number from 0 to 65535, not “${port}”.`)
+  if (values.json === true && values.ask === undefined) return refuse("--json goes with --ask.")
+  if (values.ask?.trim() === "") return refuse("--ask needs a question.")
+  if (values.docs === "") return refuse("--docs needs a folder.")
+  if (values.data === "") return refuse("--data needs a folder.")
+  return {
+    help: values.help === true,
+    ask: values.ask,
+    json: values.json === true,
+    stack: {
+      gateway: gateway as "azure-web-pubsub" | "ws",
+      port: Number(port),
+      docs: values.docs ?? fileURLToPath(new URL(".", import.meta.resolve("throughline/package.json"))),
+      ...(values.data === undefined ? {} : { data: values.data })
+    }
+  }
+}
+
+const run = async (args: readonly string[]): Promise<number> => {
+  const [command, ...rest] = args
+  switch (command) {
+    case undefined:
+    case "help":
+    case "--help":
+    case "-h":
+      process.stdout.write(USAGE)
+      return 0
+    case "--version":
+    case "-v":
+      process.stdout.write(`${version()}\n`)
+      return 0
+    case "emulator":
+      return (await import("./emulator.ts")).emulator(rest)
+    case "start": {
+      const wanted = readStart(rest)
+      if (wanted.help) {
+        process.stdout.write(USAGE)
+        return 0
+      }
+      if (wanted.ask === undefined) return (await import("./start.ts")).start(wanted.stack)
+      return (await import("./ask.ts")).ask(wanted.stack, wanted.ask, wanted.json ? "json" : "text")
+    }
+    default:
+      return refuse(`There is no command “${command}”.`)
+  }
+}
+
+const isUsage = (error: unknown): error is Error =>
+  error instanceof UsageError || (error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS"))
+
+try {
+  process.exitCode = await run(process.argv.slice(2))
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${isUsage(error) ? `\n${USAGE}` : ""}`)
+  process.exitCode = isUsage(error) ? 2 : 1
+}

@@ -1,0 +1,118 @@
+/**
+ * A thread's events as an async iterable: every event once, in order, from any offset on.
+ *
+ * Live entries are queued up to a bound; a consumer that is slower gets the rest from the log, page by page, so
+ * memory stays bounded and nothing is skipped.
+ */
+import type { Entry } from "../protocol/Entry.ts"
+import type { KnownEvent, Timestamp, UnknownEvent } from "../protocol/Event.ts"
+import type { Fault } from "../protocol/Fault.ts"
+import { fetchPage } from "./answers.ts"
+import type { Follower } from "./follow.ts"
+import type { Request } from "./http.ts"
+import { failure } from "./http.ts"
+
+export interface ThreadEvent {
+  readonly event: KnownEvent | UnknownEvent
+  readonly offset: number
+  readonly at: Timestamp
+}
+export interface EventsOptions {
+  /** Begins after this offset; 0 for the whole log. Default: what comes from now on. */
+  readonly after?: number
+  /** Ends the iteration, quietly. */
+  readonly signal?: AbortSignal
+}
+/** What ends an iteration early: `OFFSET_EXPIRED` and `LOG_CHANGED` for ever, the rest may be tried again. */
+export class ThreadError extends Error {
+  readonly fault: Fault
+  constructor(fault: Fault) {
+    super(`${fault.code}: ${fault.message}`)
+    this.name = "ThreadError"
+    this.fault = fault
+  }
+}
+
+const changed = () => new ThreadError(failure("LOG_CHANGED", "the log was replaced; begin again").error)
+
+const MAX_QUEUED = 1_024
+
+/** Ends when the thread is closed or `signal` aborts; throws `ThreadError`. */
+export async function* readEvents(
+  follower: Follower,
+  request: Request,
+  thread: string,
+  { after, signal }: EventsOptions
+): AsyncGenerator<ThreadEvent, void, undefined> {
+  let queue: Entry[] = []
+  let wake = () => {}
+  let last = after ?? -1
+  let logId = ""
+  let lastId = ""
+  const ended = () => signal?.aborted === true || follower.state().connection === "closed"
+  const begin = () => {
+    const { view } = follower.state()
+    if (last >= 0 || !follower.loaded()) return
+    last = view.offset
+    lastId = view.id
+    logId = view.logId
+  }
+  const stops = [
+    follower.onEntry((entry) => {
+      // What is thrown away here is read from the log later.
+      if (queue.length >= MAX_QUEUED) queue = []
+      queue.push(entry)
+      wake()
+    }),
+    follower.subscribe(() => {
+      begin()
+      wake()
+    })
+  ]
+  const abort = () => wake()
+  signal?.addEventListener("abort", abort)
+
+  const page = async (): Promise<readonly Entry[]> => {
+    const answer = await fetchPage(request, thread, { after: last, id: lastId, logId })
+    if (!answer.ok) throw new ThreadError(answer.error)
+    const { cut, page: found } = answer
+    if (cut && found.entries.length === 0) throw new ThreadError(failure("BAD_SHAPE", `the entry after offset ${last} cannot be read`).error)
+    logId ||= found.logId
+    return found.entries
+  }
+  try {
+    while (!ended()) {
+      const { view } = follower.state()
+      if (logId !== "" && view.logId !== logId && follower.loaded()) throw changed()
+      let entries: readonly Entry[] = queue
+      queue = []
+      if (last < 0 || (entries.length === 0 && view.offset <= last)) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+          if (ended() || queue.length > 0) resolve()
+        })
+        continue
+      }
+      const next = entries.find((entry) => entry.offset > last)
+      // A hole before the queue, or nothing in it though the view is further: the log has the rest.
+      if (next === undefined || next.offset > last + 1) entries = [...(await page()), ...entries]
+      for (const entry of entries) {
+        if (entry.offset <= last) continue
+        if ((logId !== "" && entry.logId !== logId) || entry.offset !== last + 1) {
+          if (entry.logId === logId) break
+          throw changed()
+        }
+        last = entry.offset
+        lastId = entry.id
+        logId = entry.logId
+        for (const event of entry.events) {
+          if (ended()) return
+          yield { event, offset: entry.offset, at: entry.at }
+        }
+      }
+    }
+  } finally {
+    for (const stop of stops) stop()
+    signal?.removeEventListener("abort", abort)
+  }
+}

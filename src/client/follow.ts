@@ -1,0 +1,304 @@
+/**
+ * Follows one thread: frames in, view out; fetches what is missing, and says how sure the view is.
+ *
+ * Promises that the view is the fold of a gapless beginning of one log: never wrong, at worst late. Subscribers
+ * are called after each frame that changed it, at a cost that does not depend on the thread's length.
+ */
+import type { Entry, Frame } from "../protocol/Entry.ts"
+import type { KnownEvent } from "../protocol/Event.ts"
+import type { Failed } from "../protocol/Exchange.ts"
+import type { Fault } from "../protocol/Fault.ts"
+import type { View, ViewPage } from "../protocol/View.ts"
+import { createFold } from "../thread/fold.ts"
+import type { OrderCounters, Plan } from "../thread/order.ts"
+import { createOrder } from "../thread/order.ts"
+import { fetchPage, fetchView } from "./answers.ts"
+import type { Connection, Watch } from "./connection.ts"
+import type { Environment } from "./environment.ts"
+import { reportThrown } from "./environment.ts"
+import type { Request } from "./http.ts"
+
+/**
+ * - `connecting`: nothing was live yet; - `live`: the view is as new as the log
+ * - `recovering`: something is known to be missing, or the socket was cut and is tried again
+ * - `offline`: trying to connect failed and goes on; - `closed`: the end
+ */
+export type ConnectionState = "connecting" | "live" | "recovering" | "offline" | "closed"
+/** Immutable: a new one for each change. */
+export interface ThreadState {
+  readonly view: View
+  readonly connection: ConnectionState
+  /** Whether `older()` has more to load. */
+  readonly hasOlder: boolean
+  /** Why the thread is not live, where that is known. */
+  readonly error?: Fault
+}
+export interface ThreadCounters extends OrderCounters {
+  /** What came and was no frame. */
+  badFrames: number
+}
+export type Listener = (view: View, connection: ConnectionState) => void
+
+export interface Follower {
+  readonly state: () => ThreadState
+  /** Whether a view was taken; before that it is the empty one. */
+  readonly loaded: () => boolean
+  readonly counters: () => Readonly<ThreadCounters>
+  /** Calls at once, and after each change. A listener that throws is reported once and stays. */
+  readonly subscribe: (listener: Listener) => () => void
+  /** Every entry that is applied, as it is applied. */
+  readonly onEntry: (sink: (entry: Entry) => void) => () => void
+  /** The log reaches `offset`: fetch it if its frame does not come soon. */
+  readonly reveal: (offset: number) => void
+  readonly invoke: Watch["invoke"]
+  /** Loads the page of messages before the oldest one. */
+  readonly older: () => Promise<{ readonly ok: true } | Failed>
+  readonly close: () => void
+}
+
+export const follow = (options: {
+  readonly thread: string
+  readonly request: Request
+  readonly connection: Connection
+  readonly environment: Environment
+}): Follower => {
+  const { environment, request, thread } = options
+  const listeners = new Set<Listener>()
+  const thrown = new WeakSet<Listener>()
+  const sinks = new Set<(entry: Entry) => void>()
+  const running = new Set<string>()
+  let fold = createFold()
+  let before: string | undefined
+  let snapshot: ThreadState | undefined
+  let error: Fault | undefined
+  let closed = false
+  let socket: "opening" | "open" | "cut" | "failed" = "opening"
+  /** Grows with each opening of the socket. */
+  let opening = 0
+  /** A request that began after the opening was answered. */
+  let caught = false
+  /** Something is known to be missing. */
+  let repairing = false
+  let wasLive = false
+  let ahead = false
+  /** Silences in a row that turned out to hide entries though the socket was open. */
+  let missed = 0
+  let timer: unknown
+  let timerAt = Infinity
+  let told: ConnectionState = "connecting"
+  let badFrames = 0
+
+  const order = createOrder({
+    random: environment.random,
+    apply: (entry) => {
+      fold.apply(entry)
+      for (const event of entry.events as readonly KnownEvent[]) {
+        if (event.type === "run.started") running.add(event.run)
+        else if (event.type === "run.finished" || event.type === "run.suspended") running.delete(event.run)
+      }
+      if (sinks.size > 0) for (const sink of sinks) sink(entry)
+    }
+  })
+  const status = (): ConnectionState => {
+    if (closed) return "closed"
+    if (socket === "open" && caught && !repairing) return "live"
+    if (socket === "failed") return "offline"
+    return wasLive ? "recovering" : "connecting"
+  }
+  const tell = () => {
+    snapshot = undefined
+    told = status()
+    if (told === "live") wasLive = true
+    for (const listener of listeners) call(listener)
+  }
+  const call = (listener: Listener) => {
+    try {
+      listener(fold.view, told)
+    } catch (cause) {
+      if (thrown.has(listener)) return
+      thrown.add(listener)
+      reportThrown(cause)
+    }
+  }
+  const tellIfChanged = () => {
+    if (status() !== told) tell()
+  }
+
+  const tick = () => {
+    environment.clearTimeout(timer)
+    timerAt = Infinity
+    if (closed) return
+    const now = environment.now()
+    if (order.due(running.size > 0) <= now) void carryOut(order.begin(now)).catch(reportThrown)
+    schedule()
+  }
+  /** One timer, armed anew only for an earlier time: a frame that comes in order never moves it. */
+  const schedule = () => {
+    const at = order.due(running.size > 0)
+    if (at >= timerAt || closed) return
+    environment.clearTimeout(timer)
+    timerAt = at
+    timer = environment.setTimeout(tick, Math.max(0, at - environment.now()))
+  }
+  /** What every change of the order ends with. */
+  const settle = (changed: boolean) => {
+    if (repairing && caught && !order.behind()) repairing = false
+    if (changed) tell()
+    else tellIfChanged()
+    schedule()
+  }
+
+  const carryOut = async (plan: Plan) => {
+    const began = opening
+    if (plan.type === "entries" && plan.why === "gap") {
+      repairing = true
+      tellIfChanged()
+    }
+    const view = plan.type === "view" ? await fetchView(request, thread, undefined, 1) : undefined
+    const part = plan.type === "entries" ? await fetchPage(request, thread, plan, 1) : undefined
+    if (closed) return
+    const now = environment.now()
+    let changed = true
+    if (view?.ok) take(view.page, now)
+    else if (part?.ok) {
+      const result = order.fetched(part.page, now)
+      if (result === "changed" || (part.cut && result === "nothing")) {
+        lose(now)
+        return
+      }
+      changed = result === "applied"
+      if (plan.type === "entries" && plan.why === "silence" && changed && socket === "open" && began === opening && ++missed >= 2) {
+        missed = 0
+        watch.renew()
+      }
+    } else {
+      refused((view ?? part as Failed).error, now)
+      return
+    }
+    ahead = false
+    error = undefined
+    if (socket === "open" && began === opening) {
+      caught = true
+      repairing = order.behind()
+    }
+    settle(changed)
+  }
+  const take = ({ before: older, view }: ViewPage, now: number) => {
+    fold = createFold(view)
+    before = older
+    running.clear()
+    for (const run of view.runs) if (run.state === "running") running.add(run.id)
+    order.reset(view, now)
+  }
+  const lose = (now: number) => {
+    order.lost(now)
+    caught = false
+    tellIfChanged()
+    tick()
+  }
+  const refused = (fault: Fault, now: number) => {
+    const { code } = fault
+    if (code === "OFFSET_AHEAD" && !ahead) {
+      // The store may have answered from a copy that lags; asked again, it tells whether the log was set back.
+      ahead = true
+      order.failed(now)
+    } else if (code === "OFFSET_AHEAD" || code === "OFFSET_EXPIRED" || code === "LOG_CHANGED") {
+      ahead = false
+      lose(now)
+      return
+    } else {
+      error = fault
+      order.failed(now, fault.retryAfterMillis ?? (fault.retryable ? 0 : 10_000))
+      tell()
+    }
+    schedule()
+  }
+
+  const watch = options.connection.watch({
+    thread,
+    active: () => running.size > 0,
+    onFrame: (frame: Frame, bytes) => {
+      missed = 0
+      const wasRunning = running.size > 0
+      const applied = order.receive(frame, bytes, environment.now())
+      settle(applied)
+      if (!wasRunning && running.size > 0) watch.touch()
+    },
+    onBadFrame: () => {
+      badFrames++
+      order.suspect(environment.now())
+      schedule()
+    },
+    onSocket: (state, fault) => {
+      socket = state
+      error = fault
+      if (state === "open") {
+        opening++
+        caught = false
+        order.check(environment.now())
+        tick()
+      }
+      tell()
+    },
+    onWake: () => {
+      order.check(environment.now())
+      tick()
+    }
+  })
+  tick()
+
+  return {
+    state: () =>
+      (snapshot ??= {
+        view: fold.view,
+        connection: status(),
+        hasOlder: before !== undefined,
+        ...(error === undefined ? {} : { error })
+      }),
+    loaded: () => order.position() !== undefined,
+    counters: () => ({ ...order.counters, badFrames }),
+    subscribe: (listener) => {
+      listeners.add(listener)
+      call(listener)
+      return () => listeners.delete(listener)
+    },
+    onEntry: (sink) => {
+      sinks.add(sink)
+      return () => sinks.delete(sink)
+    },
+    reveal: (offset) => {
+      order.reveal(offset, environment.now())
+      schedule()
+    },
+    invoke: (event, data, timeoutMillis) => watch.invoke(event, data, timeoutMillis),
+    older: async () => {
+      const cursor = before
+      if (cursor === undefined || closed) return { ok: true }
+      const answer = await fetchView(request, thread, cursor)
+      if (!answer.ok) return answer
+      const { page } = answer
+      // Taken anew or loaded twice meanwhile: this page is of no use any more.
+      if (before !== cursor || closed) return { ok: true }
+      const view = fold.view
+      const shown = new Set(view.messages.map((message) => message.id))
+      const runs = new Set(view.runs.map((run) => run.id))
+      fold = createFold({
+        ...view,
+        messages: [...page.view.messages.filter((message) => !shown.has(message.id)), ...view.messages],
+        runs: [...page.view.runs.filter((run) => !runs.has(run.id)), ...view.runs]
+      })
+      before = page.before
+      tell()
+      return { ok: true }
+    },
+    close: () => {
+      if (closed) return
+      closed = true
+      environment.clearTimeout(timer)
+      watch.stop()
+      tell()
+      listeners.clear()
+      sinks.clear()
+    }
+  }
+}

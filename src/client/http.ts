@@ -1,0 +1,116 @@
+/**
+ * Requests to the backend: credentials, time limits, the one error shape, and retries that keep the same body.
+ *
+ * Never rejects: what went wrong is a fault. Every request that is repeated carries its own id, so a repeat
+ * gets the first one's answer. PROTOCOL.md#requests
+ */
+import type { Failed } from "../protocol/Exchange.ts"
+import type { Fault } from "../protocol/Fault.ts"
+import type { Environment } from "./environment.ts"
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>
+export type Token = () => Promise<string> | string
+
+export type Answer = { readonly ok: true; readonly body: object } | Failed
+/**
+ * `path` is what follows `/threads/:thread/`. With a `body` it is a POST. `attempts`: how often it is sent at
+ * most; 1 for callers that repeat it in their own time, default 4.
+ */
+export type Request = (thread: string, path: string, body?: object, attempts?: number) => Promise<Answer>
+
+/** For one attempt. */
+const TIMEOUT_MILLIS = 10_000
+/** Who is told to wait longer gives the answer to the caller instead. */
+const MAX_WAIT_MILLIS = 20_000
+
+/** As `fault` of the protocol, without its catalogue, which a browser does not need. */
+export const failure = (code: string, message: string, retryable = false): Failed => ({
+  ok: false,
+  error: { code, message, retryable }
+})
+/** The answer is not what the route promises. */
+export const badAnswer = (expected: string): Failed => failure("BAD_SHAPE", `the backend's answer is not ${expected}`)
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const CODES: Readonly<Record<number, string>> = {
+  401: "UNAUTHENTICATED",
+  403: "FORBIDDEN",
+  404: "NOT_FOUND",
+  413: "TOO_LARGE",
+  429: "RATE_LIMITED"
+}
+
+/**
+ * - `endpoint`: where the backend is mounted, such as `/api`
+ * - `token`: asked before every request, and once more after a 401
+ */
+export const createRequest = (options: {
+  readonly endpoint: string
+  readonly token?: Token | undefined
+  readonly fetch: Fetch
+  readonly environment: Environment
+}): Request => {
+  const { environment, token } = options
+  const endpoint = options.endpoint.replace(/\/+$/, "")
+  const sleep = (millis: number) => new Promise<void>((resolve) => environment.setTimeout(resolve, millis))
+
+  const send = async (path: string, body: string | undefined, signal: AbortSignal): Promise<[number, Answer]> => {
+    const headers: Record<string, string> = { accept: "application/json" }
+    if (token !== undefined) headers["authorization"] = `Bearer ${await token()}`
+    if (body !== undefined) headers["content-type"] = "application/json"
+    const response = await options.fetch(endpoint + path, body === undefined ? { headers, signal } : { headers, signal, method: "POST", body })
+    const { status } = response
+    // A proxy's page is no JSON and told by its status.
+    const answer = (await response.json().catch(() => undefined)) as { ok?: unknown; error?: Fault } | null | undefined
+    if (response.ok && typeof answer === "object" && answer !== null && answer.ok !== false) return [status, { ok: true, body: answer }]
+    let error = answer?.error
+    if (typeof error?.code !== "string" || typeof error.message !== "string") {
+      const message = `the answer (HTTP ${status}) is not one of this backend; is the endpoint right?`
+      error = failure(CODES[status] ?? (status >= 500 ? "OUTCOME_UNKNOWN" : "BAD_SHAPE"), message, status >= 500 || status === 429).error
+    }
+    const after = response.headers.get("retry-after")
+    const wait = Number(after) * 1_000 || Date.parse(after ?? "") - environment.now()
+    return [status, { ok: false, error: wait > 0 ? { retryAfterMillis: wait, ...error } : error }]
+  }
+  /** One attempt, with an end: a fetch or a token that never settles must not hold the client. */
+  const attempt = async (path: string, body: string | undefined): Promise<[number, Answer]> => {
+    const abort = new AbortController()
+    let timer: unknown
+    const late = new Promise<never>((_, reject) => {
+      timer = environment.setTimeout(() => {
+        abort.abort()
+        reject(new Error(`nothing came within ${TIMEOUT_MILLIS} ms`))
+      }, TIMEOUT_MILLIS)
+    })
+    try {
+      return await Promise.race([send(path, body, abort.signal), late])
+    } catch (error) {
+      return [0, failure("OUTCOME_UNKNOWN", `no answer came from the backend: ${messageOf(error)}`, true)]
+    } finally {
+      environment.clearTimeout(timer)
+    }
+  }
+
+  return async (thread, path, body, attempts = 4) => {
+    let text: string | undefined
+    try {
+      text = body && JSON.stringify(body)
+    } catch (error) {
+      return failure("BAD_SHAPE", `the request is not JSON: ${messageOf(error)}`)
+    }
+    let renewed = token === undefined
+    for (let sent = 1; ; sent++) {
+      const [status, answer] = await attempt(`/threads/${encodeURIComponent(thread)}/${path}`, text)
+      if (answer.ok) return answer
+      const { retryAfterMillis = 0, retryable } = answer.error
+      if (status === 401 && !renewed) {
+        // The token may have expired on the way.
+        renewed = true
+        continue
+      }
+      const passes = status === 0 || status === 408 || status === 429 || (status >= 500 && retryable)
+      if (!passes || sent >= attempts || retryAfterMillis > MAX_WAIT_MILLIS) return answer
+      await sleep(retryAfterMillis + environment.random() * Math.min(4_000, 200 * 2 ** sent))
+    }
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * What people send to a thread: messages, runs, interrupts. PROTOCOL.md#requests
+ *
+ * Every call answers a receipt and never throws. Each carries an id that stays the same however often and by
+ * whatever way it is sent, so a repeat gets the first answer. Interrupts go over the socket where it has a way
+ * back, and over HTTP with the same id where that does not answer.
+ */
+import type { Id, MessagePart } from "../protocol/Event.ts"
+import type {
+  Failed,
+  InterruptReceipt,
+  OnBusy,
+  PostMessage,
+  PostMessageReceipt,
+  StartRunReceipt
+} from "../protocol/Exchange.ts"
+import type { Json } from "../protocol/Json.ts"
+import type { AnswerAsk, UserInterrupt } from "../protocol/UserInterrupt.ts"
+import type { View, ViewAsk } from "../protocol/View.ts"
+import type { Request } from "./http.ts"
+import { badAnswer, failure } from "./http.ts"
+import { newId } from "./id.ts"
+
+/** What `defineAgent` makes, as far as a client needs to know it. `import type` it: none of it is bundled. */
+export interface AgentType {
+  readonly name: string
+  readonly "~types"?: { readonly input: unknown; readonly output: unknown }
+}
+export type InputOf<A extends AgentType> = A extends { readonly "~types"?: { readonly input: infer I } } ? I : unknown
+/** A text stands for one text part. */
+export type Content = string | readonly MessagePart[]
+
+export interface PostOptions {
+  readonly id?: Id
+  readonly name?: string
+  readonly after?: Id
+  readonly replaces?: Id
+}
+export interface StartOptions {
+  readonly id?: Id
+  /** Posted in the same entry as the start. */
+  readonly message?: Content | PostMessage
+  readonly onBusy?: OnBusy
+  readonly replaces?: Id
+  readonly continues?: Id
+  readonly tags?: Readonly<Record<string, string>>
+}
+export interface InterruptOptions {
+  readonly id?: Id
+}
+export interface Actions {
+  readonly post: (content: Content, options?: PostOptions) => Promise<PostMessageReceipt>
+  /** `start<typeof librarian>("librarian", input)` checks the input by the agent's type. */
+  readonly start: <A extends AgentType = AgentType>(agent: A | A["name"], input: InputOf<A>, options?: StartOptions) => Promise<StartRunReceipt>
+  readonly cancel: (run: Id, options?: InterruptOptions & { readonly reason?: string; readonly graceMillis?: number }) => Promise<InterruptReceipt>
+  /** `when`: `next-step` (default) is read by the running agent, `after-run` by the one after it. */
+  readonly steer: (run: Id, content: Content, options?: InterruptOptions & { readonly message?: Id; readonly when?: "next-step" | "after-run" }) => Promise<InterruptReceipt>
+  readonly pause: (run: Id, options?: InterruptOptions) => Promise<InterruptReceipt>
+  readonly resume: (run: Id, options?: InterruptOptions) => Promise<InterruptReceipt>
+  /** Bound to the digest of what the view shows: if that is not what would be done, it is refused. */
+  readonly approve: (ask: Id | ViewAsk, options?: InterruptOptions & { readonly input?: Json }) => Promise<InterruptReceipt>
+  readonly deny: (ask: Id | ViewAsk, options?: InterruptOptions & { readonly reason?: string }) => Promise<InterruptReceipt>
+  readonly answer: (ask: Id | ViewAsk, value: Json, options?: InterruptOptions) => Promise<InterruptReceipt>
+}
+
+/** How long the socket may take to answer before HTTP is asked too. */
+const SOCKET_MILLIS = 2_000
+
+const partsOf = (content: Content): readonly MessagePart[] => (typeof content === "string" ? [{ type: "text", text: content }] : content)
+/** The options that are there: an absent field and an undefined one are the same. */
+const given = <T extends object>(options: T): T => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+const isReceipt = (value: unknown): value is InterruptReceipt => {
+  const receipt = value as { ok?: unknown; error?: { code?: unknown }; verdict?: unknown } | null | undefined
+  return (receipt?.ok === true && typeof receipt.verdict === "object") || (receipt?.ok === false && typeof receipt.error?.code === "string")
+}
+
+export const createActions = (options: {
+  readonly thread: string
+  readonly request: Request
+  readonly view: () => View
+  readonly reveal: (offset: number) => void
+  readonly invoke: (event: string, data: Json, timeoutMillis: number) => Promise<unknown> | undefined
+}): Actions => {
+  const { invoke, request, reveal, thread } = options
+
+  const receipt = <R extends { readonly ok: true; readonly offset: number }>(body: object): R | Failed => {
+    const { ok, offset } = body as Partial<R>
+    if (ok !== true || typeof offset !== "number") return badAnswer("a receipt")
+    if (offset > 0) reveal(offset)
+    return body as R
+  }
+  const post = async <R extends { readonly ok: true; readonly offset: number }>(to: string, body: object): Promise<R | Failed> => {
+    const answer = await request(thread, to, body)
+    return answer.ok ? receipt<R>(answer.body) : answer
+  }
+  type Received = Extract<InterruptReceipt, { readonly ok: true }>
+  const overSocket = async (interrupt: UserInterrupt): Promise<InterruptReceipt | undefined> => {
+    try {
+      const reply = await invoke("interrupt", { thread, interrupt } as unknown as Json, SOCKET_MILLIS)
+      if (!isReceipt(reply)) return undefined
+      if (reply.ok) return receipt<Received>(reply)
+      return reply.error.retryable && reply.error.code !== "RATE_LIMITED" ? undefined : reply
+    } catch {
+      // Whether it arrived is not known; the same id over HTTP tells.
+      return undefined
+    }
+  }
+  const send = async (interrupt: UserInterrupt): Promise<InterruptReceipt> =>
+    (await overSocket(interrupt)) ?? post<Received>("interrupts", interrupt)
+
+  const reply = (ask: Id | ViewAsk, answer: AnswerAsk["answer"], id: Id = newId()): Promise<InterruptReceipt> => {
+    const shown = typeof ask === "string" ? options.view().asks.find((one) => one.id === ask) : ask
+    if (shown === undefined) return Promise.resolve(failure("NOT_FOUND", "the view shows no such ask"))
+    return send({ kind: "answer", id, run: shown.run, ask: shown.id, answer, ...(shown.digest === undefined ? {} : { digest: shown.digest }) })
+  }
+  return {
+    post: (content, { id = newId(), ...rest } = {}) => post("messages", { id, parts: partsOf(content), ...rest }),
+    start: (agent, input, { id = newId(), message, ...rest } = {}) =>
+      post("runs", {
+        id,
+        agent: typeof agent === "string" ? agent : agent.name,
+        input,
+        ...(message === undefined
+          ? {}
+          : { message: typeof message === "object" && "parts" in message ? message : { id: newId(), parts: partsOf(message) } }),
+        ...rest
+      }),
+    cancel: (run, { id = newId(), ...rest } = {}) => send(given({ kind: "cancel", id, run, ...rest })),
+    steer: (run, content, { id = newId(), message = newId(), when = "next-step" } = {}) =>
+      send({ kind: "steer", id, run, message: { id: message, parts: partsOf(content) }, when }),
+    pause: (run, { id = newId() } = {}) => send({ kind: "pause", id, run }),
+    resume: (run, { id = newId() } = {}) => send({ kind: "resume", id, run }),
+    approve: (ask, { id, input } = {}) => reply(ask, input === undefined ? { type: "approved" } : { type: "approved", input }, id),
+    deny: (ask, { id, reason } = {}) => reply(ask, reason === undefined ? { type: "denied" } : { type: "denied", reason }, id),
+    answer: (ask, value, { id } = {}) => reply(ask, { type: "answered", value }, id)
+  }
+}

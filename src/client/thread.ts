@@ -1,0 +1,107 @@
+/**
+ * `openThread`: a thread as an application sees it. Finds the connection it shares, and puts the parts together.
+ */
+import type { Connection } from "./connection.ts"
+import { createConnection } from "./connection.ts"
+import type { Environment } from "./environment.ts"
+import { defaultEnvironment } from "./environment.ts"
+import type { EventsOptions, ThreadEvent } from "./events.ts"
+import { readEvents } from "./events.ts"
+import type { ConnectionState, Follower, Listener, ThreadCounters, ThreadState } from "./follow.ts"
+import { follow } from "./follow.ts"
+import type { GatewayClient } from "./GatewayClient.ts"
+import type { Fetch, Request, Token } from "./http.ts"
+import { createRequest } from "./http.ts"
+import type { Actions } from "./interrupts.ts"
+import { createActions } from "./interrupts.ts"
+import type { View } from "../protocol/View.ts"
+
+export interface ThreadOptions {
+  /** Where the backend is mounted: `/api`, or an absolute URL. */
+  readonly endpoint: string
+  readonly thread: string
+  /** What the backend may choose from; the grant names one. */
+  readonly gateways: readonly GatewayClient[]
+  /** Asked before each request; sent as `Authorization: Bearer`. Pass the same function to share a connection. */
+  readonly token?: Token
+  readonly fetch?: Fetch
+  readonly environment?: Environment
+}
+export interface Thread extends Actions {
+  /** The thread's name. */
+  readonly thread: string
+  readonly view: View
+  readonly connection: ConnectionState
+  /** The same object until something changes. */
+  readonly state: ThreadState
+  /** What happened to frames; for diagnosis. */
+  readonly counters: Readonly<ThreadCounters>
+  /** Calls at once with what is known, then synchronously after each frame or change of the connection. */
+  readonly subscribe: (listener: Listener) => () => void
+  readonly events: (options?: EventsOptions) => AsyncIterable<ThreadEvent>
+  readonly older: Follower["older"]
+  /** Stops following. Requests under way are answered still. */
+  readonly close: () => void
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+interface Shared {
+  /** What must be the same for two threads to share. */
+  readonly key: readonly unknown[]
+  readonly environment: Environment
+  readonly request: Request
+  readonly connection: Connection
+}
+/** Connections in use; one is dropped with its last thread. */
+const inUse = new Set<Shared>()
+
+const sharedFor = (options: ThreadOptions): Shared => {
+  const { endpoint, environment = defaultEnvironment, fetch, token } = options
+  const key = [endpoint, token, fetch, environment, ...options.gateways.map((gateway) => gateway.name)]
+  for (const one of inUse) if (one.key.length === key.length && one.key.every((part, at) => part === key[at])) return one
+  const request = createRequest({ endpoint, token, environment, fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)) })
+  const connection = createConnection({ request, gateways: options.gateways, environment, onIdle: () => inUse.delete(shared) })
+  const shared: Shared = { key, environment, request, connection }
+  inUse.add(shared)
+  return shared
+}
+
+/**
+ * Follows a thread from now on, until `close`.
+ *
+ * Threads of one endpoint, with the same `token`, `fetch` and `environment` and gateways of the same names,
+ * share one connection. Nothing is thrown for what the network does: see `connection` and `state.error`.
+ */
+export const openThread = (options: ThreadOptions): Thread => {
+  const { thread } = options
+  const { connection, environment, request } = sharedFor(options)
+  const follower = follow({ thread, request, connection, environment })
+  const actions = createActions({
+    thread,
+    request,
+    view: () => follower.state().view,
+    reveal: follower.reveal,
+    invoke: follower.invoke
+  })
+  return {
+    ...actions,
+    thread,
+    get view() {
+      return follower.state().view
+    },
+    get connection() {
+      return follower.state().connection
+    },
+    get state() {
+      return follower.state()
+    },
+    get counters() {
+      return follower.counters()
+    },
+    subscribe: follower.subscribe,
+    events: (choice = {}) => readEvents(follower, request, thread, choice),
+    older: follower.older,
+    close: follower.close,
+    [Symbol.asyncDispose]: () => Promise.resolve(follower.close())
+  }
+}

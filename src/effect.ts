@@ -1,0 +1,32 @@
+/**
+ * Throughline for Effect programs: the ports as services, the backend as a layer, agents as effects.
+ */
+export { AgentRun, makeAgent, type EffectAgentOptions } from "./agent/AgentRun.ts"
+export { Backend, layerBackend, type BackendOptions, type BackendService } from "./server/Backend.ts"
+export { Access, type AccessService, type Action, type Principal } from "./ports/Access.ts"
+export { BlobError, BlobStore, type BlobStoreService } from "./ports/BlobStore.ts"
+export { Gateway, type GatewayGrant, type GatewayService, type Inbox, type UpstreamEvent, type UpstreamReply } from "./ports/Gateway.ts"
+export type { GatewayCapabilities } from "./ports/GatewayCapabilities.ts"
+export {
+  FrameTooLarge,
+  GatewayError,
+  GatewayRefused,
+  GatewayThrottled,
+  GatewayUnavailable,
+  UpstreamRejected
+} from "./ports/GatewayError.ts"
+export { Ids } from "./ports/Ids.ts"
+export { Job, JobQueue, QueueError, type Delivery, type JobQueueService } from "./ports/JobQueue.ts"
+export { LogCorrupt, LogError, LogFull, LogUnavailable, OffsetExpired, RecordTooLarge } from "./ports/LogError.ts"
+export {
+  ThreadLog,
+  type Append,
+  type AppendResult,
+  type Durability,
+  type Head,
+  type Note,
+  type ReadResult,
+  type Snapshot,
+  type StoredEntry,
+  type ThreadLogService
+} from "./ports/ThreadLog.ts"

@@ -1,0 +1,117 @@
+/**
+ * What people read: closed pages of entries, and the view to begin from. PROTOCOL.md#requests
+ *
+ * Every answer is checked against the caller's rights now. Entries go out byte for byte as they were published.
+ */
+import * as Effect from "effect/Effect"
+import { fault, type Fault } from "../protocol/Fault.ts"
+import { isId, parseOffset } from "../protocol/Id.ts"
+import { MAX_PAGE_BYTES, MAX_PAGE_ENTRIES, MAX_VIEW_BYTES } from "../protocol/Limits.ts"
+import type { View, ViewPage } from "../protocol/View.ts"
+import type { Principal } from "../ports/Access.ts"
+import type { LogError } from "../ports/LogError.ts"
+import type { Head } from "../ports/ThreadLog.ts"
+import { faultOf, readView } from "../writer/readView.ts"
+import { json, notFound, rawJson } from "./answer.ts"
+import { permit } from "./caller.ts"
+import type { ServerServices } from "./ServerServices.ts"
+
+const positionOf = ({ id, logId, offset }: Head) => ({ logId, offset, id })
+const orFault = <A>(read: Effect.Effect<A, LogError>): Effect.Effect<A, Fault> =>
+  Effect.catch(read, (error) =>
+    Effect.andThen(
+      error.reason._tag === "OffsetExpired" ? Effect.void : Effect.logError(error.message),
+      Effect.fail(faultOf(error))
+    )
+  )
+
+/** `after`: the reader's offset; `id` and `log`: the entry and history it has there, so that another one is noticed. */
+export const readEntries = (services: ServerServices, principal: Principal, name: string, query: URLSearchParams) =>
+  Effect.gen(function* () {
+    const thread = yield* permit(services, principal, "read", name)
+    const after = yield* numberIn(query, "after", 0)
+    const limit = Math.min(yield* numberIn(query, "limit", MAX_PAGE_ENTRIES), MAX_PAGE_ENTRIES)
+    if (limit < 1) return yield* Effect.fail(fault("BAD_NUMBER", "limit must be at least 1", { path: "limit" }))
+    const log = query.get("log")
+    const id = query.get("id")
+    const anchored = id !== null && after > 0
+    // the reader's own entry is read with the rest, so that both are of one moment
+    const from = anchored ? after - 1 : after
+    const { entries, head } = yield* orFault(
+      services.log.read(thread, from, { limit: anchored ? limit + 1 : limit, maxBytes: MAX_PAGE_BYTES })
+    )
+    const position = positionOf(head)
+    if (log !== null && log !== "" && log !== head.logId) {
+      return yield* Effect.fail(fault("LOG_CHANGED", "the log has another history; take the view", { head: position }))
+    }
+    if (after > head.offset) {
+      return yield* Effect.fail(fault("OFFSET_AHEAD", `the log ends at ${head.offset}`, { head: position, path: "after" }))
+    }
+    if (anchored && entries[0]?.id !== id) {
+      return yield* Effect.fail(fault("LOG_CHANGED", "the entry at this offset is another; take the view", { head: position }))
+    }
+    const page = anchored ? entries.slice(1) : entries
+    const last = page.at(-1)?.offset ?? after
+    services.writers.counters.replayed += page.length
+    const bodies = page.map((entry) => entry.body).join(",")
+    const envelope = JSON.stringify({
+      ok: true,
+      logId: head.logId,
+      head: { offset: head.offset, id: head.id },
+      more: last < head.offset
+    })
+    return rawJson(`${envelope.slice(0, -1)},"entries":[${bodies}]}`)
+  })
+
+/** The newest messages that fit, with runs, asks and state; older ones by `?before=<message id>`. */
+export const readViewPage = (services: ServerServices, principal: Principal, name: string, query: URLSearchParams) =>
+  Effect.gen(function* () {
+    const thread = yield* permit(services, principal, "read", name)
+    const before = query.get("before")
+    if (before !== null && !isId(before)) return yield* Effect.fail(fault("BAD_ID", "before is not an id", { path: "before" }))
+    const { view } = yield* orFault(readView(services.log, thread))
+    const page = before === null ? pageOf(view) : olderThan(view, before)
+    return page === undefined ? yield* Effect.fail(notFound) : json({ ok: true, ...page })
+  })
+
+const sizeOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value))
+
+/** Cuts whole messages off the front, and finished runs with them, until the rest fits. */
+const pageOf = (view: View): ViewPage => {
+  const { messages, ...rest } = view
+  const kept = fitting(messages, MAX_VIEW_BYTES - Math.min(sizeOf(rest), MAX_VIEW_BYTES / 2))
+  if (kept.length === messages.length) return { view }
+  const shown = new Set(kept.map((message) => message.run))
+  const runs = view.runs.filter((run) => run.state !== "finished" || shown.has(run.id))
+  const first = kept[0]
+  return { view: { ...view, messages: kept, runs }, ...(first === undefined ? {} : { before: first.id }) }
+}
+const olderThan = (view: View, before: string): ViewPage | undefined => {
+  const end = view.messages.findIndex((message) => message.id === before)
+  if (end < 0) return undefined
+  const older = view.messages.slice(0, end)
+  const kept = fitting(older, MAX_VIEW_BYTES)
+  const first = kept[0]
+  const more = first !== undefined && kept.length < older.length
+  return { view: { ...view, messages: kept, runs: [], asks: [], state: {} }, ...(more ? { before: first.id } : {}) }
+}
+const fitting = <T>(items: readonly T[], bytes: number): readonly T[] => {
+  let size = 0
+  let from = items.length
+  while (from > 0) {
+    size += sizeOf(items[from - 1]) + 1
+    // one that is larger than a page by itself still goes out, alone
+    if (size > bytes && from < items.length) break
+    from--
+  }
+  return items.slice(from)
+}
+
+const numberIn = (query: URLSearchParams, name: string, otherwise: number): Effect.Effect<number, Fault> => {
+  const text = query.get(name)
+  if (text === null) return Effect.succeed(otherwise)
+  const value = parseOffset(text)
+  return value === undefined
+    ? Effect.fail(fault("BAD_NUMBER", `${name} must be an integer from 0 in plain digits`, { path: name }))
+    : Effect.succeed(value)
+}

@@ -1,0 +1,129 @@
+/**
+ * Deciding what a worker does with a run: it takes it, and says what it does. PROTOCOL.md#epochs
+ *
+ * Only the epoch that took a run may speak for it. Whatever comes late is refused, so that the worker stops.
+ */
+import type { Event, RunSuspended } from "../protocol/Event.ts"
+import { fault } from "../protocol/Fault.ts"
+import { LEASE_MILLIS } from "../protocol/Limits.ts"
+import type { DecideContext, Decision, EmitCommand, TakeCommand } from "./command.ts"
+import { runOf, type Control, type OpenAsk, type OpenRun } from "./control.ts"
+import {
+  append,
+  cancelledOutcome,
+  dueAt,
+  endRun,
+  firstInLine,
+  mayEnqueue,
+  nextEpoch,
+  putRun,
+  refuse,
+  withStatus
+} from "./transitions.ts"
+
+const ENDED = fault("RUN_TERMINAL", "the run has ended")
+
+export const decideTake = (control: Control, { epoch, run: id }: TakeCommand, { now }: DecideContext): Decision => {
+  const run = runOf(control, id)
+  if (run === undefined) return refuse(ENDED)
+  const lost = run.status === "running" && run.onWorkerLost === "retry" && run.due <= now
+  const isFree = run.status === "waiting" || lost || (run.status === "queued" && firstInLine(control, run.agent) === run)
+  if (!isFree || run.epoch !== epoch - 1) {
+    return refuse(fault("RUN_NOT_WAITING", `the run does not wait for epoch ${epoch}`))
+  }
+  if (run.cancel !== undefined) return endInstead(control, run, now)
+  if (run.deadline !== undefined && run.deadline <= now) return endInstead(control, run, now)
+  const taken: OpenRun = { ...run, epoch, ...(lost ? { lost: (run.lost ?? 0) + 1 } : {}) }
+  const from = epoch > 1 && run.settled !== undefined ? { from: run.settled } : {}
+  return append(
+    [{ type: "run.started", run: id, epoch, ...from }],
+    putRun(control, withStatus(taken, "running", now)),
+    { type: "taken", ...from }
+  )
+}
+const endInstead = (control: Control, run: OpenRun, now: number): Decision => {
+  const outcome = run.cancel === undefined ? deadlineExceeded() : cancelledOutcome(run)
+  const ended = endRun(control, run, { outcome }, now)
+  return append(ended.events, ended.control, { type: "swept", ...mayEnqueue(ended.enqueue) })
+}
+export const deadlineExceeded = () =>
+  ({ type: "failed", error: fault("DEADLINE_EXCEEDED", "the run took longer than its deadline") }) as const
+
+/** Events that only decisions make. */
+const NOT_A_WORKERS = new Set<string>(["run.accepted", "run.started", "interrupt.received", "content.erased"])
+
+export const decideEmit = (control: Control, command: EmitCommand, context: DecideContext): Decision => {
+  const run = runOf(control, command.run)
+  if (run === undefined) return refuse(ENDED)
+  if (run.epoch !== command.epoch || run.status !== "running") {
+    return refuse(fault("EPOCH_FENCED", `the run is in epoch ${run.epoch}, not running in epoch ${command.epoch}`))
+  }
+  const { events } = command
+  const notes = command.notes ?? []
+  const last = events.at(-1)
+  if (last === undefined) return badEvents("is empty")
+  let next = run
+  for (let at = 0; at < events.length; at++) {
+    const event = events[at]!
+    if ("run" in event && event.run !== undefined && event.run !== run.id) return badEvents(`[${at}] is of another run`)
+    if (NOT_A_WORKERS.has(event.type)) return badEvents(`[${at}] is not a worker's to say`)
+    switch (event.type) {
+      case "run.finished":
+      case "run.suspended":
+        if (at !== events.length - 1) return badEvents(`[${at}] must be the last`)
+        break
+      case "tool.finished":
+      case "step.finished":
+        // a recorded call keeps its result in a note; what a model's own stream shows is not recorded
+        if (notes.length > 0 && next.settled !== context.offset) next = { ...next, settled: context.offset }
+        break
+      case "interrupt.applied":
+        next = { ...next, interrupts: next.interrupts.filter((open) => open.id !== event.interrupt) }
+        break
+      case "ask.opened": {
+        const expiresAt = Date.parse(event.expiresAt)
+        if (Number.isNaN(expiresAt)) return badEvents(`[${at}].expiresAt is not a time`)
+        if (next.asks.some((open) => open.id === event.ask)) return badEvents(`[${at}].ask is open already`)
+        const ask: OpenAsk = { id: event.ask, kind: event.kind, expiresAt, ...(event.digest === undefined ? {} : { digest: event.digest }) }
+        next = { ...next, asks: [...next.asks, ask] }
+        break
+      }
+      case "ask.resolved":
+        if (!next.asks.some((open) => open.id === event.ask)) return refuse(fault("ASK_CLOSED", "the ask is not open"))
+        next = { ...next, settled: context.offset, asks: next.asks.filter((open) => open.id !== event.ask) }
+        break
+    }
+  }
+
+  if (last.type === "run.finished") {
+    const { run: _, type: __, ...finished } = last
+    const ended = endRun(control, next, finished, context.now)
+    return append([...events.slice(0, -1), ...ended.events], ended.control, { type: "emitted", ...mayEnqueue(ended.enqueue) }, notes)
+  }
+  if (last.type === "run.suspended") return suspend(control, next, last, command, context)
+  // control keeps its identity most of the time: a lease is renewed when a third of it is used up
+  if (context.now + LEASE_MILLIS - next.due > LEASE_MILLIS / 3) {
+    const due = dueAt(next, context.now)
+    if (due > next.due) next = { ...next, due }
+  }
+  return append(events, next === run ? control : putRun(control, next), { type: "emitted" }, notes)
+}
+const badEvents = (problem: string): Decision =>
+  refuse(fault("BAD_SHAPE", `events${problem.startsWith("[") ? "" : " "}${problem}`, { path: "events" }))
+
+/** A suspended run waits for people; one that nobody would wake goes back to the workers at once. */
+const suspend = (control: Control, run: OpenRun, event: RunSuspended, command: EmitCommand, { now }: DecideContext): Decision => {
+  const events: readonly Event[] = command.events
+  const notes = command.notes ?? []
+  if (run.cancel !== undefined) {
+    const ended = endRun(control, run, { outcome: cancelledOutcome(run) }, now)
+    return append([...events, ...ended.events], ended.control, { type: "emitted", ...mayEnqueue(ended.enqueue) }, notes)
+  }
+  const isOpen = (id: string) => run.asks.some((ask) => ask.id === id)
+  const waits =
+    event.why === "paused"
+      ? run.pause !== undefined
+      : event.why === "asked" && run.asks.length > 0 && (event.asks ?? []).every(isOpen)
+  const next = withStatus(run, waits ? "suspended" : "waiting", now)
+  return append(events, putRun(control, next), { type: "emitted", ...mayEnqueue(waits ? [] : [nextEpoch(run)]) }, notes)
+}

@@ -1,0 +1,132 @@
+/**
+ * Folding entries to the view: the state that people look at. PROTOCOL.md#view
+ *
+ * Deterministic and total: events that do not fit what came before are counted in `dropped`, never thrown; events
+ * of a later version are passed over. Entries are taken as they come: order is `order.ts`'s, shape is the guard's.
+ */
+import type { Entry } from "../protocol/Entry.ts"
+import type { Id } from "../protocol/Event.ts"
+import type { View } from "../protocol/View.ts"
+import {
+  contentErased,
+  custom,
+  fileAdded,
+  messagePosted,
+  reasoningStarted,
+  sourceCited,
+  textDelta,
+  textFinished,
+  textStarted,
+  toolChanged,
+  toolStarted
+} from "./foldMessage.ts"
+import {
+  askOpened,
+  askResolved,
+  interruptApplied,
+  interruptReceived,
+  runAccepted,
+  runFinished,
+  runStarted,
+  runStatus,
+  runSuspended,
+  stepFinished,
+  stepStarted
+} from "./foldRun.ts"
+import { stateDelta, stateSnapshot } from "./foldDocs.ts"
+import { reindex, type Folding, type RunPlace } from "./foldState.ts"
+
+/** Grows when the same log would fold to another view, so that saved views are made anew. */
+export const FOLD_VERSION = 1
+
+export const emptyView: View = { logId: "", offset: 0, id: "", messages: [], runs: [], asks: [], state: {}, dropped: 0 }
+
+export interface ViewFold {
+  /** Folds one entry; the caller hands them over in order, each once. Never throws. */
+  readonly apply: (entry: Entry) => void
+  /** An immutable view; the same object until the next `apply`, and what did not change keeps its identity. */
+  readonly view: View
+}
+
+/** Begins with the empty view, or goes on from any view, such as a saved one. */
+export const createFold = (view: View = emptyView): ViewFold => {
+  const folding: Folding = { view, fresh: new Set(), messages: new Map(), runs: new Map() }
+  reindex(folding)
+  let isHandedOut = true
+  return {
+    apply: (entry) => {
+      if (isHandedOut) folding.view = { ...folding.view }
+      isHandedOut = false
+      folding.view.logId = entry.logId
+      folding.view.offset = entry.offset
+      folding.view.id = entry.id
+      for (const event of entry.events) {
+        let fits = false
+        try {
+          fits = foldEvent(folding, event, entry)
+        } catch {
+          // a shape that no guard let through
+        }
+        if (!fits) folding.view.dropped++
+      }
+    },
+    get view() {
+      if (!isHandedOut) folding.fresh.clear()
+      isHandedOut = true
+      return folding.view
+    }
+  }
+}
+
+/** Answers whether the event fits what came before it. */
+type FoldOne = (folding: Folding, place: RunPlace, event: never, entry: Entry) => boolean
+/** Events of an unfinished run. */
+const OF_RUN: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
+  Object.entries({
+    "run.started": runStarted,
+    "run.status": runStatus,
+    "run.heartbeat": () => true,
+    "run.suspended": runSuspended,
+    "run.finished": runFinished,
+    "step.started": stepStarted,
+    "step.finished": stepFinished,
+    "text.started": textStarted,
+    "text.delta": textDelta,
+    "text.finished": textFinished,
+    "reasoning.started": reasoningStarted,
+    "reasoning.delta": textDelta,
+    "reasoning.finished": textFinished,
+    "tool.started": toolStarted,
+    "tool.delta": toolChanged,
+    "tool.called": toolChanged,
+    "tool.progress": toolChanged,
+    "tool.finished": toolChanged,
+    "file.added": fileAdded,
+    "source.cited": sourceCited,
+    "ask.opened": askOpened,
+    "ask.resolved": askResolved
+  })
+)
+/** Events that may do without a run, but do not follow the end of theirs. */
+const MAY_BE_OF_RUN: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
+  Object.entries({ "message.posted": messagePosted, custom, "state.snapshot": stateSnapshot, "state.delta": stateDelta })
+)
+const OTHERS: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
+  Object.entries({
+    "run.accepted": runAccepted,
+    "interrupt.received": interruptReceived,
+    "interrupt.applied": interruptApplied,
+    "content.erased": contentErased
+  })
+)
+
+const foldEvent = (folding: Folding, event: { readonly type: string; readonly run?: Id }, entry: Entry): boolean => {
+  const { run, type } = event
+  const place = run === undefined ? undefined : folding.runs.get(run)
+  const fold = OF_RUN.get(type)
+  if (fold !== undefined) return place?.open !== undefined && fold(folding, place, event as never, entry)
+  if (MAY_BE_OF_RUN.has(type) && run !== undefined && place?.open === undefined) return false
+  const other = MAY_BE_OF_RUN.get(type) ?? OTHERS.get(type)
+  // an event of a later version is passed over
+  return other === undefined ? typeof type === "string" : other(folding, place as RunPlace, event as never, entry)
+}

@@ -1,0 +1,167 @@
+/**
+ * Folding what happens to runs: their life, steps, interrupts and asks.
+ *
+ * Every function answers whether the event fits what came before it.
+ */
+import type {
+  AskOpened,
+  AskResolved,
+  InterruptApplied,
+  InterruptReceived,
+  RunAccepted,
+  RunFinished,
+  RunStarted,
+  RunStatus,
+  RunSuspended,
+  StepFinished,
+  StepStarted
+} from "../protocol/Event.ts"
+import type { Entry } from "../protocol/Entry.ts"
+import type { ViewAsk, ViewInterrupt, ViewPart, ViewReasoning, ViewRun, ViewStep, ViewText, ViewTool } from "../protocol/View.ts"
+import { nothingOpen, omit, own, ownPart, ownRun, pick, reindex, type Folding, type RunPlace } from "./foldState.ts"
+
+export const runAccepted = (folding: Folding, _: RunPlace | undefined, event: RunAccepted, { at }: Entry): boolean => {
+  if (folding.runs.has(event.run)) return false
+  const runs = own(folding, folding.view, "runs") as ViewRun[]
+  folding.runs.set(event.run, { at: runs.length, open: nothingOpen() })
+  runs.push({
+    id: event.run,
+    agent: event.agent,
+    state: "waiting",
+    epoch: 0,
+    ...pick(event, "by", "parent", "replaces", "continues", "tags"),
+    steps: [],
+    interrupts: [],
+    acceptedAt: at
+  })
+  return true
+}
+
+const setRun = (folding: Folding, place: RunPlace, run: ViewRun): true => {
+  ;(own(folding, folding.view, "runs") as ViewRun[])[place.at] = run
+  return true
+}
+
+export const runStarted = (folding: Folding, place: RunPlace, event: RunStarted): boolean => {
+  const run = folding.view.runs[place.at]!
+  if (event.epoch <= run.epoch) return false
+  const started = omit(run, "label", "detail", "fraction", "level", "suspended")
+  setRun(folding, place, { ...started, state: "running", epoch: event.epoch })
+  // the worker that wrote them is gone
+  closeTexts(folding, place)
+  if (event.from !== undefined) rewind(folding, place, event.from)
+  return true
+}
+
+/** What an earlier epoch showed after `from` leaves the view: finished steps and finished calls stay. */
+const rewind = (folding: Folding, place: RunPlace, from: number): void => {
+  const run = ownRun(folding, place.at)
+  run.steps = run.steps.filter((step) => step.offset <= from || step.state === "completed")
+  const completed = new Set(run.steps.filter((step) => step.state === "completed").map((step) => step.id))
+  const stays = (part: ViewPart) =>
+    part.offset <= from || (part.type === "tool" && part.state === "done") || (part.step !== undefined && completed.has(part.step))
+  folding.view.messages = folding.view.messages.flatMap((message) => {
+    const parts = message.parts.filter((part) => (part.run ?? message.run) !== run.id || stays(part))
+    if (parts.length === message.parts.length) return [message]
+    return parts.length === 0 && message.run === run.id ? [] : [{ ...message, parts }]
+  })
+  reindex(folding)
+}
+
+export const runStatus = (folding: Folding, place: RunPlace, event: RunStatus): boolean =>
+  setRun(folding, place, {
+    ...omit(folding.view.runs[place.at]!, "detail", "fraction", "level"),
+    ...pick(event, "label", "detail", "fraction", "level")
+  })
+
+export const runSuspended = (folding: Folding, place: RunPlace, event: RunSuspended): boolean => {
+  const run = ownRun(folding, place.at)
+  run.state = "suspended"
+  run.suspended = event.why
+  return true
+}
+
+const closeTexts = (folding: Folding, place: RunPlace): void => {
+  for (const kind of ["text", "reasoning"] as const) {
+    for (const at of place.open![kind].values()) ownPart<ViewText | ViewReasoning>(folding, at).state = "done"
+    place.open![kind].clear()
+  }
+}
+export const runFinished = (folding: Folding, place: RunPlace, event: RunFinished, { at }: Entry): boolean => {
+  closeTexts(folding, place)
+  if (event.outcome.type !== "completed") {
+    for (const call of place.open!.tool.values()) {
+      const tool = ownPart<ViewTool>(folding, call)
+      tool.state = "done"
+      tool.outcome = { type: "cancelled" }
+    }
+  }
+  place.open = undefined
+  return setRun(folding, place, {
+    ...omit(folding.view.runs[place.at]!, "suspended"),
+    state: "finished",
+    ...pick(event, "outcome", "usage"),
+    finishedAt: at
+  })
+}
+
+/** Changes the newest of a list that `is` the one; answers whether there is one. */
+const amend = <T>(list: T[], is: (item: T) => boolean, change: Partial<T>): boolean => {
+  const at = list.findLastIndex(is)
+  if (at >= 0) list[at] = { ...list[at]!, ...change }
+  return at >= 0
+}
+const stepsOf = (folding: Folding, place: RunPlace) => own(folding, ownRun(folding, place.at), "steps") as ViewStep[]
+const interruptsOf = (folding: Folding, place: RunPlace) => own(folding, ownRun(folding, place.at), "interrupts") as ViewInterrupt[]
+const asksOf = (folding: Folding) => own(folding, folding.view, "asks") as ViewAsk[]
+
+export const stepStarted = (folding: Folding, place: RunPlace, event: StepStarted, { offset }: Entry): boolean => {
+  const steps = stepsOf(folding, place)
+  const begun = { ...pick(event, "name", "parent", "agent"), state: "running" } as const
+  const isSame = (step: ViewStep) => step.id === event.step
+  if (steps.some((step) => isSame(step) && step.state === "completed")) return false
+  // a resumed run begins the step again that its earlier epoch did not complete
+  return amend(steps, isSame, begun) || steps.push({ id: event.step, ...begun, offset }) > 0
+}
+export const stepFinished = (folding: Folding, place: RunPlace, event: StepFinished): boolean =>
+  amend(stepsOf(folding, place), (step) => step.id === event.step && step.state === "running", {
+    state: event.outcome,
+    ...pick(event, "reason")
+  })
+
+/** People are answered after the end, too. */
+export const interruptReceived = (folding: Folding, place: RunPlace | undefined, event: InterruptReceived, { at }: Entry): boolean => {
+  const { interrupt, verdict } = event
+  if (place === undefined) return false
+  const interrupts = interruptsOf(folding, place)
+  if (interrupts.some((known) => known.id === interrupt.id)) return false
+  interrupts.push({
+    ...pick(interrupt, "id", "kind"),
+    state: verdict.type,
+    ...(interrupt.kind === "steer" ? pick(interrupt.message, "parts") : {}),
+    ...pick(event, "by"),
+    ...(verdict.type === "refused" ? { reason: verdict.error.code } : {}),
+    at
+  })
+  return true
+}
+export const interruptApplied = (folding: Folding, place: RunPlace | undefined, { interrupt, outcome, ...event }: InterruptApplied): boolean =>
+  place !== undefined &&
+  amend(interruptsOf(folding, place), (known) => known.id === interrupt, {
+    state: outcome.type,
+    ...pick(event, "step"),
+    ...(outcome.type === "too-late" ? pick(outcome, "reason") : {})
+  })
+
+export const askOpened = (folding: Folding, _: RunPlace, event: AskOpened): boolean => {
+  const asks = asksOf(folding)
+  if (asks.some((ask) => ask.id === event.ask)) return false
+  asks.push({ id: event.ask, ...pick(event, "run", "kind", "prompt", "call", "schema", "options", "digest", "expiresAt", "reason") })
+  return true
+}
+export const askResolved = (folding: Folding, _: RunPlace, event: AskResolved): boolean =>
+  amend(
+    asksOf(folding),
+    (ask) => ask.id === event.ask && ask.run === event.run && ask.answer === undefined,
+    pick(event, "answer", "by")
+  )

@@ -1,0 +1,109 @@
+/**
+ * The steps that several decisions share: a run changes, waits for a worker, ends, and lets the next one in.
+ *
+ * Pure; every function answers a new control, or the same one if nothing changed. Which step is allowed when is
+ * the work of the `decide…` files.
+ */
+import type { Event, Id, RunOutcome, Usage } from "../protocol/Event.ts"
+import type { Fault } from "../protocol/Fault.ts"
+import type { Json } from "../protocol/Json.ts"
+import { LEASE_MILLIS, TAKE_MILLIS } from "../protocol/Limits.ts"
+import type { CommandAnswer, Decision, Enqueue } from "./command.ts"
+import type { Control, OpenRun } from "./control.ts"
+
+/** The last millisecond of the year 9999: the `due` of what waits for something other than time. */
+export const FAR_MILLIS = 253_402_300_799_999
+
+/** RFC 3339; times that no calendar has are cut to the nearest that this format can write. */
+export const timestampOf = (millis: number): string =>
+  new Date(Number.isNaN(millis) ? FAR_MILLIS : Math.max(0, Math.min(FAR_MILLIS, millis))).toISOString()
+
+export const append = (
+  events: readonly Event[],
+  control: Control,
+  answer: CommandAnswer,
+  notes: readonly { readonly key: string; readonly value: Json }[] = []
+): Decision => ({ type: "append", events, control, notes, answer })
+export const answerAt = (answer: CommandAnswer, offset: number): Decision => ({ type: "answer", answer, offset })
+export const refuse = (fault: Fault): Decision => ({ type: "refuse", fault })
+/** As a field to spread: absent when there is nothing to enqueue. */
+export const mayEnqueue = (enqueue: readonly Enqueue[]): { readonly enqueue?: readonly Enqueue[] } =>
+  enqueue.length === 0 ? {} : { enqueue }
+
+export const putRun = (control: Control, run: OpenRun): Control => ({
+  ...control,
+  runs: control.runs.map((other) => (other.id === run.id ? run : other))
+})
+/** Unfinished runs of an agent that people started; what other runs call never counts as busy. */
+export const topLevelRuns = (control: Control, agent: string): readonly OpenRun[] =>
+  control.runs.filter((run) => run.parent === undefined && run.agent === agent)
+
+/** When the sweeper must look at a run that is in its present state since `now`. */
+export const dueAt = (run: OpenRun, now: number): number => {
+  let due = run.deadline ?? FAR_MILLIS
+  if (run.cancel !== undefined) due = Math.min(due, run.cancel.endBy)
+  if (run.status === "waiting") return Math.min(due, now + TAKE_MILLIS)
+  if (run.status === "running") return Math.min(due, now + LEASE_MILLIS)
+  if (run.status === "suspended") for (const ask of run.asks) due = Math.min(due, ask.expiresAt)
+  return due
+}
+export const withStatus = (run: OpenRun, status: OpenRun["status"], now: number): OpenRun => {
+  const next = { ...run, status }
+  return { ...next, due: dueAt(next, now) }
+}
+export const nextEpoch = (run: OpenRun): Enqueue => ({ run: run.id, epoch: run.epoch + 1 })
+
+/** The oldest queued run of an agent, if nothing else of that agent is unfinished. */
+export const firstInLine = (control: Control, agent: string): OpenRun | undefined => {
+  const runs = topLevelRuns(control, agent)
+  return runs.every((run) => run.status === "queued") ? runs[0] : undefined
+}
+
+export interface Ended {
+  readonly events: readonly Event[]
+  readonly control: Control
+  readonly enqueue: readonly Enqueue[]
+}
+const TOO_LATE = { completed: "finished", cancelled: "cancelled", failed: "failed" } as const
+
+/**
+ * Ends an open run: its asks are withdrawn, interrupts that were not applied are told so, and the run that is
+ * queued behind it begins to wait for a worker.
+ */
+export const endRun = (
+  control: Control,
+  run: OpenRun,
+  finished: { readonly outcome: RunOutcome; readonly usage?: readonly Usage[]; readonly by?: Id },
+  now: number
+): Ended => {
+  const { outcome } = finished
+  const left: Control = { ...control, runs: control.runs.filter((other) => other.id !== run.id) }
+  const next = firstInLine(left, run.agent)
+  return {
+    events: [
+      ...run.asks.map(
+        (ask): Event => ({ type: "ask.resolved", run: run.id, ask: ask.id, answer: { type: "withdrawn" }, resolver: "system" })
+      ),
+      ...run.interrupts.map(
+        (interrupt): Event => ({
+          type: "interrupt.applied",
+          run: run.id,
+          interrupt: interrupt.id,
+          outcome:
+            interrupt.kind === "cancel" && outcome.type === "cancelled"
+              ? { type: "applied" }
+              : { type: "too-late", reason: TOO_LATE[outcome.type] }
+        })
+      ),
+      { type: "run.finished", ...finished, run: run.id }
+    ],
+    control: next === undefined ? left : putRun(left, withStatus(next, "waiting", now)),
+    enqueue: next === undefined ? [] : [nextEpoch(next)]
+  }
+}
+
+/** How a run ends whose cancel was accepted. */
+export const cancelledOutcome = (run: OpenRun): RunOutcome => ({
+  type: "cancelled",
+  ...(run.cancel?.reason === undefined ? {} : { reason: run.cancel.reason })
+})

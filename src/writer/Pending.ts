@@ -1,0 +1,107 @@
+/**
+ * What one process still wants to append to one thread, in order, and how much of it there is.
+ *
+ * A batch that was taken stays at the front, closed to growth, until it is removed: after a conflict it is simply
+ * taken again. Neighbouring offers of one run share a place, so a busy thread makes few commands.
+ */
+import type { Event } from "../protocol/Event.ts"
+import type { Fault } from "../protocol/Fault.ts"
+import { MAX_ENTRY_BYTES } from "../protocol/Limits.ts"
+import type { Command, CommandAnswer } from "../thread/command.ts"
+
+/** UTF-16 units of one batch: even if each became six bytes it fits an entry. */
+export const BATCH_UNITS = Math.floor(MAX_ENTRY_BYTES / 6) - 512
+/** Pending units of one thread before agents wait. */
+const FULL_UNITS = 256 * 1024
+
+export type Outcome =
+  | { readonly ok: true; readonly answer: CommandAnswer; readonly offset: number }
+  | { readonly ok: false; readonly fault: Fault }
+
+export interface Waiting {
+  readonly command: Command
+  /** Whether someone outside a run waits for the answer. */
+  readonly outside: boolean
+  /** Whose offers may still be added to it; `undefined` when it is closed. */
+  readonly open: { readonly owner: object; readonly events: Event[] } | undefined
+  units: number
+  readonly since: number
+  readonly onOutcome: ((outcome: Outcome) => void) | undefined
+}
+export interface Pending {
+  readonly push: (waiting: Waiting) => void
+  /** Adds to the newest place if it is the owner's and not yet taken. */
+  readonly grow: (owner: object, events: readonly Event[], units: number) => boolean
+  readonly take: () => readonly Waiting[]
+  /** Gives the taken batch back: the next `take` begins with it. */
+  readonly putBack: () => void
+  readonly remove: (gone: readonly Waiting[]) => void
+  readonly all: () => readonly Waiting[]
+  readonly isEmpty: () => boolean
+  /** Whether anyone outside a run waits. */
+  readonly outside: () => boolean
+  readonly full: () => boolean
+  readonly drained: () => Promise<void>
+}
+
+export const makePending = (): Pending => {
+  let list: Waiting[] = []
+  let units = 0
+  let taken = 0
+  let outsiders = 0
+  let waiters: (() => void)[] = []
+  const count = () => {
+    units = 0
+    outsiders = 0
+    for (const waiting of list) {
+      units += waiting.units
+      if (waiting.outside) outsiders++
+    }
+  }
+  return {
+    push: (waiting) => {
+      list.push(waiting)
+      units += waiting.units
+      if (waiting.outside) outsiders++
+    },
+    grow: (owner, events, size) => {
+      const last = list.length > taken ? list[list.length - 1] : undefined
+      if (last?.open?.owner !== owner || last.units + size > BATCH_UNITS) return false
+      for (const event of events) last.open.events.push(event)
+      last.units += size
+      units += size
+      return true
+    },
+    take: () => {
+      let size = 0
+      taken = 0
+      for (const waiting of list) {
+        if (taken > 0 && size + waiting.units > BATCH_UNITS) break
+        size += waiting.units
+        taken++
+      }
+      return list.slice(0, taken)
+    },
+    putBack: () => {
+      taken = 0
+    },
+    remove: (gone) => {
+      taken = 0
+      if (gone.length === list.length) list = []
+      else {
+        const set = new Set(gone)
+        list = list.filter((waiting) => !set.has(waiting))
+      }
+      count()
+      if (units >= FULL_UNITS || waiters.length === 0) return
+      const resolve = waiters
+      waiters = []
+      for (const each of resolve) each()
+    },
+    all: () => list,
+    isEmpty: () => list.length === 0,
+    outside: () => outsiders > 0,
+    full: () => units >= FULL_UNITS,
+    drained: () => (units < FULL_UNITS ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve)))
+  }
+}

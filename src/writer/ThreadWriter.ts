@@ -1,0 +1,333 @@
+/**
+ * The writer of one thread in one process: everything that this process wants to append goes through its loop.
+ *
+ * Take what is pending, decide it against the newest control, append, publish, repeat: the next batch grows while
+ * the append is in flight. Promises: commands of one run keep their order; nothing is published that is not
+ * appended, nothing acknowledged that is not durable; after a conflict everything pending is decided anew.
+ * What the events mean is `thread/decide`'s; when to look at the log without a reason is `Writers`'.
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { Event, Id } from "../protocol/Event.ts"
+import { fault, type Fault } from "../protocol/Fault.ts"
+import type { Json } from "../protocol/Json.ts"
+import { MAX_ENTRY_BYTES } from "../protocol/Limits.ts"
+import type { GatewayService } from "../ports/Gateway.ts"
+import type { LogError } from "../ports/LogError.ts"
+import type { Head, Note, ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
+import type { Command, EmitCommand } from "../thread/command.ts"
+import { emptyControl, runOf, type Control, type OpenRun } from "../thread/control.ts"
+import { decodeControl, noteKeys } from "../thread/decide.ts"
+import type { Counters } from "./Counters.ts"
+import { draftOf, encodeAppend, encodeHead, type Draft } from "./draft.ts"
+import type { Groups } from "./Groups.ts"
+import { makePending, type Outcome, type Waiting } from "./Pending.ts"
+import { makePublisher } from "./Publisher.ts"
+import { persist, settleAppend } from "./settle.ts"
+
+/** A foreign knock is respected this long. */
+const KNOCK_MILLIS = 250
+/** Commands from outside that found no answering log for this long are told so. */
+const GIVE_UP_MILLIS = 5_000
+
+export interface WriterServices {
+  readonly log: ThreadLogService
+  readonly gateway: GatewayService
+  readonly groups: Groups
+  readonly nextId: () => string
+  /** This process's clock, epoch milliseconds; only differences of it are used. */
+  readonly now: () => number
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  readonly counters: Counters
+  /** Runs once per event, right before the append. */
+  readonly redact: ((event: Event, thread: ThreadKey) => Event) | undefined
+  /** Called when the writer has something that must be watched by the clock. */
+  readonly wakeTicker: () => void
+}
+/** What a run's worker hears from the thread. */
+export interface LineHandlers {
+  /** The run's place in control changed: `undefined` when the run is over or taken by another epoch. */
+  readonly onControl: (run: OpenRun | undefined) => void
+  /** Events of the run are refused: nothing of it will be appended any more. */
+  readonly onRefused: (fault: Fault) => void
+}
+/** One run's way into the writer. */
+export interface Line {
+  /** Takes the events; they are appended in order. `units`: UTF-16 units of their JSON, roughly. */
+  readonly offer: (events: readonly Event[], units: number) => void
+  /** Whether the caller should wait for `drained` before it offers more. */
+  readonly full: () => boolean
+  readonly drained: () => Promise<void>
+  /** As `offer`; resolves when the events are durable, with their notes, or refused. */
+  readonly commit: (events: readonly Event[], notes?: readonly Note[]) => Promise<Outcome>
+  readonly detach: () => void
+}
+export interface ThreadWriter {
+  readonly thread: ThreadKey
+  /** Resolves when the command is durable and its frame was handed to the gateway, or refused. */
+  readonly submit: (command: Exclude<Command, EmitCommand>) => Effect.Effect<Outcome>
+  readonly attach: (run: Id, epoch: number, handlers: LineHandlers) => Line
+  /** There may be something new in the log; `offset`, if known, is where. */
+  readonly look: (offset?: number) => void
+  /** Called every few dozen milliseconds while `busy`. */
+  readonly tick: (now: number) => void
+  /** Whether anything depends on this writer: pending commands, lines, a publish. */
+  readonly busy: () => boolean
+  readonly hasLines: () => boolean
+  /** Resolves when nothing is pending and the newest frame was handed to the gateway. */
+  readonly settled: () => Promise<void>
+  /** The store's clock, epoch milliseconds. */
+  readonly storeNow: () => number
+  readonly lastAppendAt: () => number
+  readonly lastLookAt: () => number
+  readonly lastPublishAt: () => number
+  readonly publishHead: () => void
+}
+interface AttachedLine {
+  readonly run: Id
+  readonly epoch: number
+  readonly handlers: LineHandlers
+  seen: OpenRun | undefined | null
+}
+const noNotes: ReadonlyMap<string, Json> = new Map()
+
+export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): ThreadWriter => {
+  const { counters, gateway, groups, log, now } = services
+  const me = services.nextId()
+  const pending = makePending()
+  const lines = new Set<AttachedLine>()
+  let head: Head | undefined
+  let control: Control = emptyControl
+  let headSeenAt = 0
+  let stale = true
+  let draining = false
+  let losses = 0
+  let lastAppendAt = 0
+  let lastAt = 0
+  let settling: (() => void)[] = []
+
+  const publisher = makePublisher({
+    gateway,
+    group: () => groups.watch(thread, control.generation),
+    headFrame: () => encodeHead(thread, head!),
+    now,
+    fork: services.fork,
+    counters
+  })
+
+  /** The store's clock, as far as the last reply tells. Never goes back. */
+  const storeNow = () =>
+    (lastAt = Math.max(lastAt, head === undefined ? now() : head.now + (now() - headSeenAt)))
+
+  const setHead = (next: Head, appended?: Control) => {
+    if (appended !== undefined) control = appended
+    else if (head?.tag !== next.tag || head.logId !== next.logId) control = decodeControl(next.control)
+    head = next
+    headSeenAt = now()
+    stale = false
+    for (const line of lines) {
+      const run = runOf(control, line.run)
+      const mine = run?.epoch === line.epoch ? run : undefined
+      if (mine === line.seen) continue
+      line.seen = mine
+      line.handlers.onControl(mine)
+    }
+  }
+  const readHead = (giveUp: () => boolean) => Effect.map(persist(log.head(thread), giveUp), (next) => setHead(next))
+
+  const kick = () => {
+    if (draining) return
+    draining = true
+    // what is said in one turn of the event loop goes into one entry
+    queueMicrotask(() => services.fork(drain))
+  }
+  const hasWork = () => !pending.isEmpty() || (stale && lines.size > 0)
+  const drain = Effect.suspend(() => loop).pipe(
+    Effect.onExit(() =>
+      Effect.sync(() => {
+        draining = false
+        if (hasWork()) return kick()
+        const resolve = settling
+        settling = []
+        for (const each of resolve) each()
+      })
+    )
+  )
+  const loop: Effect.Effect<void> = Effect.gen(function* () {
+    while (hasWork()) yield* Effect.catchDefect(Effect.catch(turn, onLogError), onDefect)
+  })
+
+  const turn = Effect.gen(function* () {
+    const outside = pending.outside()
+    // who writes only now and then has an old head: a read is cheaper than a conflict
+    if (head === undefined || stale || (outside && lines.size === 0)) {
+      yield* readHead(() => outside)
+      yield* standAside
+    }
+    if (pending.isEmpty()) return
+    const batch = pending.take()
+    const notes = outside ? yield* readNotes(batch) : noNotes
+    const draft = draftOf(batch, { control, offset: head!.offset, now: storeNow(), notes })
+    if (draft.events.length === 0) return finish(draft)
+    const { nextId, redact } = services
+    const append = encodeAppend(draft, head!, { thread, at: lastAt, nextId, redact })
+    if (append === undefined) return tooLarge(batch)
+    const settled = yield* settleAppend(log, thread, append, counters)
+    if (!settled.won) {
+      pending.putBack()
+      return yield* lost(settled.head)
+    }
+    losses = 0
+    lastAppendAt = now()
+    // found by reading back, the head may be a later one with another control
+    const newest = settled.head.offset === append.entry.offset
+    setHead(settled.head, newest ? draft.control : undefined)
+    // a run goes on at once; a person's answer waits for the publish, because a function may freeze after it
+    if (!outside) finish(draft)
+    services.wakeTicker()
+    yield* publisher.send(append.entry.body)
+    if (outside) {
+      yield* tellWorkers
+      finish(draft)
+    }
+  })
+
+  const lost = (next: Head) =>
+    Effect.suspend(() => {
+      setHead(next)
+      if (++losses < 2) return standAside
+      counters.knocks++
+      return Effect.map(persist(log.knock(thread, me), () => false), (knocked) => setHead(knocked))
+    })
+
+  /** Whoever reads a foreign knock waits until it is gone, or for long enough. */
+  const standAside = Effect.gen(function* () {
+    const until = now() + KNOCK_MILLIS
+    while (head!.knock !== null && head!.knock.by !== me && now() < until) {
+      if (head!.now - head!.knock.at >= KNOCK_MILLIS) return
+      yield* Effect.sleep(4 + Math.random() * 12)
+      yield* readHead(() => false)
+    }
+  })
+
+  const readNotes = Effect.fnUntraced(function* (batch: readonly Waiting[]) {
+    const found = new Map<string, Json>()
+    for (const key of new Set(batch.flatMap(({ command }) => noteKeys(command)))) {
+      const value = yield* persist(log.note(thread, key), () => true)
+      if (value !== undefined) found.set(key, value)
+    }
+    return found as ReadonlyMap<string, Json>
+  })
+
+  /** Runs that other processes work on: their workers, when idle, wait for a word. */
+  const tellWorkers = Effect.suspend(() => {
+    if (gateway.subscribe === undefined) return Effect.void
+    const local = new Set([...lines].map((line) => line.run))
+    if (!control.runs.some((run) => run.status === "running" && !local.has(run.id))) return Effect.void
+    return gateway
+      .publish(groups.inbox(thread), encodeHead(thread, head!))
+      .pipe(Effect.timeout(KNOCK_MILLIS), Effect.ignore)
+  })
+
+  const finish = ({ batch, outcomes }: Pick<Draft, "batch" | "outcomes">) => {
+    pending.remove(batch)
+    batch.forEach((waiting, index) => {
+      const outcome = outcomes[index]!
+      if (!outcome.ok) counters.refused++
+      waiting.onOutcome?.(outcome)
+    })
+  }
+  const fail = (batch: readonly Waiting[], problem: Fault) =>
+    finish({ batch, outcomes: batch.map(() => ({ ok: false, fault: problem })) })
+  const tooLarge = (batch: readonly Waiting[]) =>
+    fail(batch, fault("TOO_LARGE", "what one call says does not fit an entry", { limit: MAX_ENTRY_BYTES }))
+
+  const onLogError = ({ message, reason }: LogError) =>
+    Effect.suspend(() => {
+      stale = true
+      pending.putBack()
+      if (reason._tag === "LogUnavailable" || reason._tag === "LogFull") {
+        // agents wait for the log; people are told, and may send the same id again
+        const before = now() - GIVE_UP_MILLIS
+        const given = pending.all().filter((waiting) => waiting.outside && waiting.since <= before)
+        if (given.length > 0) fail(given, fault(reason._tag === "LogFull" ? "STORE_FULL" : "STORE_UNAVAILABLE", message))
+        return Effect.sleep(100 + Math.random() * 200)
+      }
+      const code =
+        reason._tag === "RecordTooLarge" ? "TOO_LARGE" : reason._tag === "LogCorrupt" ? "STORE_CORRUPT" : "INTERNAL"
+      return giveUp(fault(code, message))
+    })
+  /** A programming mistake, or control of a version that this process does not know. */
+  const onDefect = (defect: unknown) =>
+    Effect.andThen(Effect.logError("thread writer failed", defect), giveUp(fault("INTERNAL", "the writer failed")))
+
+  const giveUp = (problem: Fault) =>
+    Effect.sync(() => {
+      for (const line of lines) line.handlers.onRefused(problem)
+      stale = false
+      head = undefined
+      fail([...pending.all()], problem)
+    })
+
+  const enqueue = (waiting: Omit<Waiting, "since">) => {
+    pending.push({ ...waiting, since: now() })
+    kick()
+  }
+
+  const attach = (run: Id, epoch: number, handlers: LineHandlers): Line => {
+    const attached: AttachedLine = { run, epoch, handlers, seen: null }
+    const onOutcome = (outcome: Outcome) => {
+      if (!outcome.ok) handlers.onRefused(outcome.fault)
+    }
+    lines.add(attached)
+    services.wakeTicker()
+    return {
+      offer: (said, units) => {
+        if (pending.grow(attached, said, units)) return
+        const events = [...said]
+        const command: Command = { type: "emit", run, epoch, events }
+        enqueue({ command, outside: false, open: { owner: attached, events }, units, onOutcome })
+      },
+      full: pending.full,
+      drained: pending.drained,
+      commit: (events, notes) =>
+        new Promise((settle) => {
+          const command: Command = { type: "emit", run, epoch, events, ...(notes === undefined ? {} : { notes }) }
+          const settleBoth = (outcome: Outcome) => {
+            onOutcome(outcome)
+            settle(outcome)
+          }
+          enqueue({ command, outside: false, open: undefined, units: 256 * events.length, onOutcome: settleBoth })
+        }),
+      detach: () => {
+        lines.delete(attached)
+      }
+    }
+  }
+
+  return {
+    thread,
+    submit: (command) =>
+      Effect.callback<Outcome>((resume) => {
+        const onOutcome = (outcome: Outcome) => resume(Effect.succeed(outcome))
+        enqueue({ command, outside: true, open: undefined, units: 1_024, onOutcome })
+      }),
+    attach,
+    look: (offset) => {
+      if (offset !== undefined && head !== undefined && offset <= head.offset) return
+      stale = true
+      kick()
+    },
+    tick: publisher.tick,
+    busy: () => draining || !pending.isEmpty() || lines.size > 0 || publisher.busy(),
+    hasLines: () => lines.size > 0,
+    settled: () => (draining || hasWork() ? new Promise((resolve) => settling.push(resolve)) : Promise.resolve()),
+    storeNow,
+    lastAppendAt: () => lastAppendAt,
+    lastLookAt: () => headSeenAt,
+    lastPublishAt: publisher.lastAt,
+    publishHead: () => {
+      if (head !== undefined && head.offset > 0) publisher.sendHead()
+    }
+  }
+}

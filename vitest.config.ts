@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config"
+
+// `import "throughline"` means src here, not dist. A name of our own: other packages have a condition called `source`.
+const conditions = ["throughline-source", "module", "node", "development|production"]
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: { include: ["test/**/*.test.{ts,tsx}"], testTimeout: 30_000, hookTimeout: 60_000 }
+})
