@@ -20,6 +20,8 @@ export interface StackSettings {
   readonly port: number
   /** Who has it may use the backend. Secret. */
   readonly token: string
+  /** Whether the server serves the page; a question asked in the terminal needs none. */
+  readonly page: boolean
 }
 export type ToChild = { readonly type: "settings"; readonly settings: StackSettings } | { readonly type: "gateway"; readonly gateway: GatewaySettings } | { readonly type: "stop" }
 export type ToParent =

@@ -29,7 +29,7 @@ export type SearchPage = {
 }
 
 /** Hits worth less than this share of the best one are left out, unless every one is wanted. */
-const WORTH = 0.25
+const WORTH = 0.15
 /** A page is recorded as a note, which holds 32 KiB. */
 const MAX_PAGE_CHARS = 10_000
 

@@ -9,7 +9,6 @@ import { createLibrarian } from "./agent.ts"
 import { librarianBackend } from "./backend.ts"
 import { openLibrary } from "./library.ts"
 import { connectParent, runChild } from "./parent.ts"
-import { createSite } from "./site.ts"
 
 let close = async (): Promise<void> => {}
 const parent = connectParent(() => close())
@@ -23,8 +22,11 @@ await runChild(parent, async () => {
   const library = await openLibrary(settings.docs)
   const gateway = await parent.gateway
   const backend = librarianBackend(settings, gateway, createLibrarian({ library }))
-  const site = await createSite({ library, token: settings.token, url: server.url, ...(gateway.name === "ws" ? { socket: gateway.url } : { socket: endpointOf(gateway.connectionString) }) })
-  await backend.ready()
+  const socket = gateway.name === "ws" ? gateway.url : endpointOf(gateway.connectionString)
+  const [site] = await Promise.all([
+    settings.page ? (await import("./site.ts")).createSite({ library, token: settings.token, url: server.url, socket }) : nothing,
+    backend.ready()
+  ])
   handler.resolve((request) => (new URL(request.url).pathname.startsWith("/api/") ? backend.fetch(request) : site(request)))
   close = async () => {
     await server.close()
@@ -35,4 +37,7 @@ await runChild(parent, async () => {
 
 function endpointOf(connectionString: string): string {
   return /Endpoint=([^;]+)/i.exec(connectionString)?.[1] ?? ""
+}
+function nothing(): Promise<Response> {
+  return Promise.resolve(new Response("There is no page here.", { status: 404 }))
 }

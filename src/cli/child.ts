@@ -7,6 +7,7 @@
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { createInterface } from "node:readline"
+import { environment } from "./entry.ts"
 
 export interface Child<In, Out> {
   readonly name: string
@@ -36,6 +37,7 @@ export const startChild = <In, Out>(options: ChildOptions<In>): Child<In, Out> =
   const { name, file, channel } = options
   const process_: ChildProcess = spawn(process.execPath, [...process.execArgv, "--disable-warning=ExperimentalWarning", file, ...(options.args ?? [])], {
     stdio: channel === "ipc" ? ["ignore", "ignore", "inherit", "ipc"] : ["pipe", "pipe", "inherit"],
+    env: environment(),
     // Ctrl-C in a terminal is for the command alone, which then ends its processes in order.
     detached: true
   })

@@ -58,6 +58,7 @@ const readStart = (args: readonly string[]) => {
     stack: {
       gateway: gateway as "azure-web-pubsub" | "ws",
       port: Number(port),
+      page: values.ask === undefined,
       docs: values.docs ?? fileURLToPath(new URL(".", import.meta.resolve("throughline/package.json"))),
       ...(values.data === undefined ? {} : { data: values.data })
     }

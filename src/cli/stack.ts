@@ -21,6 +21,8 @@ export interface StackOptions {
   readonly port: number
   /** Where the conversations are kept; a temporary folder, deleted at the end, when absent. */
   readonly data?: string
+  /** Whether there is a page to open. */
+  readonly page: boolean
 }
 export interface Stack {
   /** The page's address, with a slash at the end. */
@@ -70,7 +72,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   try {
     const token = secret()
     const upstreamKey = secret()
-    const settings = { docs, file: join(data, "throughline.sqlite"), port: options.port, token }
+    const settings = { docs, file: join(data, "throughline.sqlite"), port: options.port, token, page: options.page }
     const gateway = options.gateway === "ws" ? startWs(add) : startEmulator(add)
     const processes = [
       add(startChild<ToProcess, FromProcess>({ name: "The server", file: server, channel: "ipc", stop: { type: "stop" } })),

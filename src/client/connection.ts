@@ -111,7 +111,11 @@ export const createConnection = (options: {
     attemptAt = at
     attemptTimer = environment.setTimeout(() => {
       attemptAt = Infinity
-      void attempt().catch(reportThrown)
+      void attempt()
+        .then(() => {
+          if (refused.size > 0) plan(REFUSED_MILLIS * (1 + environment.random()))
+        })
+        .catch(reportThrown)
     }, delay)
   }
   const failed = (error: Fault, retryAfterMillis = error.retryAfterMillis) => {
@@ -145,6 +149,7 @@ export const createConnection = (options: {
       if ("code" in one) refuse(thread, one)
     }
     const allowed = wanted()
+    if (current?.state === "open" && allCovered(current.grant)) return current.grant
     return allowed.length === 0 || allowed.length === threads.length ? given : ask(allowed)
   }
 
@@ -162,8 +167,9 @@ export const createConnection = (options: {
       }
       // If this clock is wrong about its expiry, connecting fails and the next attempt asks for another.
       grant = given
+      for (const thread in grant.groups) refused.delete(thread)
     }
-    open(grant)
+    if (grant !== current?.grant || current.state !== "open") open(grant)
   }
 
   const open = (given: Grant) => {
@@ -320,7 +326,10 @@ export const createConnection = (options: {
           current?.state === "open" && current.grant.upstream ? current.connection?.invoke?.(event, data, { timeoutMillis }) : undefined,
         stop: () => {
           set.delete(watcher)
-          if (set.size === 0 && watchers.get(thread) === set) watchers.delete(thread)
+          if (set.size === 0) {
+            watchers.delete(thread)
+            refused.delete(thread)
+          }
           if (watchers.size === 0) stopAll()
         }
       }

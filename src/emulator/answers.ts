@@ -8,7 +8,8 @@ import type { IncomingMessage } from "node:http"
 import type { Service } from "./service.ts"
 
 /** The JSON text that goes with the header `x-ms-error-code`. */
-export const errorBody = (code: string, message: string): string => JSON.stringify({ code, message, target: null, details: [] })
+export const errorBody = (code: string, message: string): string =>
+  JSON.stringify({ code, message, target: null, details: [] })
 
 const origins = (service: Service, request: IncomingMessage): string[] => {
   const hosts = new Set([service.host(), request.headers.host ?? service.host()])

@@ -10,24 +10,29 @@ import { isGroupName } from "./hub.ts"
 export type ClientFrame =
   | { readonly type: "joinGroup" | "leaveGroup"; readonly group: string; readonly ackId: number | undefined }
   | {
-    readonly type: "sendToGroup"
-    readonly group: string
-    readonly ackId: number | undefined
-    readonly noEcho: boolean
-    readonly payload: Payload
-  }
+      readonly type: "sendToGroup"
+      readonly group: string
+      readonly ackId: number | undefined
+      readonly noEcho: boolean
+      readonly payload: Payload
+    }
   | { readonly type: "event"; readonly event: string; readonly ackId: number | undefined; readonly payload: Payload }
   | { readonly type: "sequenceAck"; readonly sequenceId: unknown }
   | { readonly type: "ping" }
   | {
-    readonly type: "invoke"
-    readonly invocationId: string
-    readonly event: string
-    readonly payload: Payload | undefined
-  }
+      readonly type: "invoke"
+      readonly invocationId: string
+      readonly event: string
+      readonly payload: Payload | undefined
+    }
   | { readonly type: "cancelInvocation"; readonly invocationId: string }
   /** Client streams and group state, which the service has and the emulator has not. */
-  | { readonly type: "unsupported"; readonly name: string; readonly ackId: number | undefined; readonly streamId?: string }
+  | {
+      readonly type: "unsupported"
+      readonly name: string
+      readonly ackId: number | undefined
+      readonly streamId?: string
+    }
 
 export type FaultCode = "BAD_JSON" | "BAD_SHAPE" | "BAD_NUMBER" | "FORBIDDEN_KEY" | "TOO_DEEP" | "UNKNOWN_TYPE"
 
@@ -58,7 +63,7 @@ const parse = (text: string): Fields => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new ProtocolFault("BAD_SHAPE", `the frame must be an object, got ${kindOf(value)}`)
   }
-  if (Object.hasOwn(value, "__proto__")) throw new ProtocolFault("FORBIDDEN_KEY", "the frame has the key \"__proto__\"")
+  if (Object.hasOwn(value, "__proto__")) throw new ProtocolFault("FORBIDDEN_KEY", 'the frame has the key "__proto__"')
   return value as Fields
 }
 
@@ -72,7 +77,7 @@ const textOf = (frame: Fields, field: string): string => {
 
 const groupOf = (frame: Fields): string => {
   const group = textOf(frame, "group")
-  if (!isGroupName(group)) throw new ProtocolFault("BAD_SHAPE", "\"group\" must have 1 to 1024 characters, not all blank")
+  if (!isGroupName(group)) throw new ProtocolFault("BAD_SHAPE", '"group" must have 1 to 1024 characters, not all blank')
   return group
 }
 
@@ -90,15 +95,18 @@ const DATA_TYPES: ReadonlySet<unknown> = new Set(["text", "json", "binary", "pro
 const payloadOf = (frame: Fields): Payload => {
   const dataType = frame["dataType"] ?? "json"
   if (!DATA_TYPES.has(dataType)) {
-    throw new ProtocolFault("BAD_SHAPE", "\"dataType\" must be text, json, binary or protobuf")
+    throw new ProtocolFault("BAD_SHAPE", '"dataType" must be text, json, binary or protobuf')
   }
   const data = frame["data"]
-  if (data === undefined) throw new ProtocolFault("BAD_SHAPE", "\"data\" is missing")
+  if (data === undefined) throw new ProtocolFault("BAD_SHAPE", '"data" is missing')
   if (dataType !== "json" && typeof data !== "string") {
-    throw new ProtocolFault("BAD_SHAPE", `"data" must be a text when dataType is ${String(dataType)}, got ${kindOf(data)}`)
+    throw new ProtocolFault(
+      "BAD_SHAPE",
+      `"data" must be a text when dataType is ${String(dataType)}, got ${kindOf(data)}`
+    )
   }
   if ((dataType === "binary" || dataType === "protobuf") && !/^[A-Za-z0-9+/]*={0,2}$/.test(data as string)) {
-    throw new ProtocolFault("BAD_SHAPE", "\"data\" must be base64")
+    throw new ProtocolFault("BAD_SHAPE", '"data" must be base64')
   }
   return payloadFromFrame(dataType as DataType, data)
 }
@@ -126,7 +134,7 @@ export const readClientFrame = (text: string): ClientFrame => {
     case "event":
       return { type, event: textOf(frame, "event"), ackId: ackIdOf(frame), payload: payloadOf(frame) }
     case "invoke": {
-      if (frame["target"] !== "event") throw new ProtocolFault("BAD_SHAPE", "\"target\" must be \"event\"")
+      if (frame["target"] !== "event") throw new ProtocolFault("BAD_SHAPE", '"target" must be "event"')
       return {
         type,
         invocationId: textOf(frame, "invocationId"),
@@ -144,7 +152,6 @@ export const readClientFrame = (text: string): ClientFrame => {
     case "unsubscribeGroupState":
       return { type: "unsupported", name: "group state", ackId: ackIdOf(frame) }
     default:
-      throw new ProtocolFault("UNKNOWN_TYPE", "\"type\" is not one of this protocol's requests")
+      throw new ProtocolFault("UNKNOWN_TYPE", '"type" is not one of this protocol\'s requests')
   }
 }
-

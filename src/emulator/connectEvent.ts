@@ -20,7 +20,8 @@ const lists = (entries: Iterable<readonly [string, string]>): Record<string, str
 
 const headerEntries = (request: IncomingMessage): [string, string][] => {
   const entries: [string, string][] = []
-  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) entries.push([request.rawHeaders[i]!, request.rawHeaders[i + 1]!])
+  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2)
+    entries.push([request.rawHeaders[i]!, request.rawHeaders[i + 1]!])
   return entries
 }
 
@@ -58,13 +59,23 @@ export const askUpstream = async (
   })
   const subject = { id, userId: claims.userId, subprotocol: undefined, connectionState: undefined }
   const event = { kind: "sys", name: "connect", contentType: "application/json; charset=utf-8", body } as const
-  const answer = await sendCloudEvent(hub, subject, event, service.keys, service.call).catch((cause: unknown) => cause as Error)
+  const answer = await sendCloudEvent(hub, subject, event, service.keys, service.call).catch(
+    (cause: unknown) => cause as Error
+  )
   if (answer instanceof Error || typeof answer === "string") {
-    throw new Refusal(500, "ConnectEventFailed", `The connect event failed: ${reportUpstream(service, hub, "connect", answer)}.`)
+    throw new Refusal(
+      500,
+      "ConnectEventFailed",
+      `The connect event failed: ${reportUpstream(service, hub, "connect", answer)}.`
+    )
   }
   if (answer.status < 200 || answer.status > 299) {
     const reason = reportUpstream(service, hub, "connect", answer)
-    throw new Refusal(answer.status >= 400 && answer.status < 500 ? answer.status : 500, "ConnectRefused", `The connection was refused: ${reason}.`)
+    throw new Refusal(
+      answer.status >= 400 && answer.status < 500 ? answer.status : 500,
+      "ConnectRefused",
+      `The connection was refused: ${reason}.`
+    )
   }
   let reply: Record<string, unknown>
   try {

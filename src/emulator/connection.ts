@@ -145,7 +145,7 @@ export class Connection {
     if (this.ended) return
     const unacked = this.#unacked
     if (unacked !== undefined) {
-      const frame = "{\"sequenceId\":" + (unacked.last + 1) + "," + message.tail
+      const frame = '{"sequenceId":' + (unacked.last + 1) + "," + message.tail
       if (!unacked.push(frame, message.bytes)) return this.end(CLOSE_POLICY, "SlowClient: too much is not acknowledged")
       this.send(frame)
     } else this.send(this.protocol === "json" ? message.frame : message.payload.plain)
@@ -198,7 +198,13 @@ export class Connection {
       if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.terminate()
       else {
         if (this.protocol !== "simple" && socket.readyState === socket.OPEN) socket.send(disconnectedFrame(reason))
-        socket.close(code, Buffer.from(reason).subarray(0, 120).toString("latin1").replace(/[^\x20-\x7e]/g, "?"))
+        socket.close(
+          code,
+          Buffer.from(reason)
+            .subarray(0, 120)
+            .toString("latin1")
+            .replace(/[^\x20-\x7e]/g, "?")
+        )
       }
     }
     this.#options.onEnd(this, reason)
@@ -207,6 +213,14 @@ export class Connection {
   /** Cuts the TCP connection without a close frame. A reliable connection stays recoverable. */
   cut(): void {
     this.#socket?.terminate()
+  }
+
+  /** Cuts the TCP connection and forgets it, as a restarted service does: recovery is refused with 1008. */
+  forget(): void {
+    const socket = this.#socket
+    this.#socket = undefined
+    socket?.terminate()
+    this.end(CLOSE_POLICY, "forgotten")
   }
 
   /** Half-open: the socket stays, but nothing is sent or read any more. `cut` or a recovery ends that. */

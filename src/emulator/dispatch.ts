@@ -14,7 +14,7 @@ import type { Hub } from "./hub.ts"
 import { reportUpstream } from "./service.ts"
 import type { Service } from "./service.ts"
 import { sendCloudEvent } from "./upstream.ts"
-import type { Answer } from "./upstream.ts"
+import type { Answer } from "./upstreamCall.ts"
 
 const CONTENT_TYPES: Readonly<Record<Frames.DataType, string>> = {
   text: "text/plain; charset=utf-8",
@@ -118,10 +118,10 @@ const invoke = (
           outcome !== "none" && outcome.ok
             ? Frames.invokeResponseFrame(invocationId, outcome.reply)
             : Frames.invokeErrorFrame(
-              invocationId,
-              "InvocationFailed",
-              `The event failed: ${outcome === "none" ? NOT_REGISTERED : outcome.reason}.`
-            )
+                invocationId,
+                "InvocationFailed",
+                `The event failed: ${outcome === "none" ? NOT_REGISTERED : outcome.reason}.`
+              )
         )
       }
     }
@@ -147,7 +147,7 @@ const dispatch = (service: Service, hub: Hub, connection: Connection, frame: Cli
     case "sequenceAck":
       if (connection.acknowledge(frame.sequenceId) === "ahead") {
         service.stats.protocolErrors++
-        connection.end(CLOSE_POLICY, "BAD_NUMBER: \"sequenceId\" is ahead of what was sent")
+        connection.end(CLOSE_POLICY, 'BAD_NUMBER: "sequenceId" is ahead of what was sent')
       }
       return
     case "joinGroup":

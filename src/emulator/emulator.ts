@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { CLOSE_NORMAL } from "./connection.ts"
-import type { ConnectionInfo } from "./connection.ts"
+import type { Connection, ConnectionInfo } from "./connection.ts"
 import { EventHandlerRefused } from "./eventHandlers.ts"
 import type { EventHandler } from "./eventHandlers.ts"
 import { noFaults } from "./faults.ts"
@@ -18,9 +18,7 @@ import { makeRestListener } from "./rest.ts"
 import { hubOf } from "./service.ts"
 import type { LogLine, Service, Stats } from "./service.ts"
 import { Keys, ReconnectionTokens } from "./tokens.ts"
-import { makeUpstream } from "./upstream.ts"
-
-export type { ConnectionInfo, EventHandler, Faults, LogLine, Stats }
+import { makeUpstream } from "./upstreamCall.ts"
 
 export interface EmulatorOptions {
   /** Default `127.0.0.1`; anything but loopback needs `allowRemote`. */
@@ -59,8 +57,8 @@ export interface Emulator {
   cut(filter?: ConnectionFilter): number
   /** Half-open: sockets stay, nothing is sent or read on them any more. Returns how many. */
   freeze(filter?: ConnectionFilter): number
-  /** Forgets cut connections at once, so that their recovery is refused with 1008. Returns how many. */
-  expire(filter?: ConnectionFilter): number
+  /** Cuts and forgets connections, as a restarted service does: their recovery is refused with 1008. Returns how many. */
+  forget(filter?: ConnectionFilter): number
   /** Closes one connection as the service does: told, closed, not recoverable. False when there is none. */
   closeConnection(connectionId: string, reason?: string): boolean
   close(): Promise<void>
@@ -70,23 +68,30 @@ export class EmulatorRefused extends Error {
   override readonly name = "EmulatorRefused"
 }
 
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host)
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host)
 
 const refuseHubName = (hub: string): void => {
-  if (!isHubName(hub)) throw new EmulatorRefused("a hub's name must begin with a letter and have at most 128 characters")
+  if (!isHubName(hub))
+    throw new EmulatorRefused("a hub's name must begin with a letter and have at most 128 characters")
 }
 
 /** Starts listening. Fails with `EmulatorRefused` for unsafe options, or with the system's error when it cannot bind. */
 export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emulator> => {
   const host = options.host ?? "127.0.0.1"
   if (!isLoopback(host) && options.allowRemote !== true) {
-    throw new EmulatorRefused(`${host} is not a loopback address: the emulator is for this machine; set allowRemote to bind it`)
+    throw new EmulatorRefused(
+      `${host} is not a loopback address: the emulator is for this machine; set allowRemote to bind it`
+    )
   }
   if (process.env["NODE_ENV"] === "production" && options.allowProduction !== true) {
-    throw new EmulatorRefused("NODE_ENV is production: the emulator is no production server; set allowProduction to run it")
+    throw new EmulatorRefused(
+      "NODE_ENV is production: the emulator is no production server; set allowProduction to run it"
+    )
   }
   const accessKey = options.accessKey ?? randomBytes(32).toString("base64")
-  if (accessKey === "" || options.secondaryAccessKey === "") throw new EmulatorRefused("an access key must not be empty")
+  if (accessKey === "" || options.secondaryAccessKey === "")
+    throw new EmulatorRefused("an access key must not be empty")
 
   for (const hub of Object.keys(options.hubs ?? {})) refuseHubName(hub)
 
@@ -100,7 +105,14 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     hubs: new Map(),
     faults,
     stats: {
-      connections: 0, recoveries: 0, recoveriesRefused: 0, restCalls: 0, restRefused: 0, delivered: 0, protocolErrors: 0, upstreamFailures: 0
+      connections: 0,
+      recoveries: 0,
+      recoveriesRefused: 0,
+      restCalls: 0,
+      restRefused: 0,
+      delivered: 0,
+      protocolErrors: 0,
+      upstreamFailures: 0
     },
     closing: false,
     recoveryMillis: options.recoveryMillis ?? 30_000,
@@ -111,7 +123,10 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
 
   const handshakes = makeHandshakes(service)
   // Publishers pool their sockets: a short idle timeout would reset a request that is on its way.
-  const server = createServer({ keepAliveTimeout: 75_000, requestTimeout: 30_000, noDelay: true }, makeRestListener(service))
+  const server = createServer(
+    { keepAliveTimeout: 75_000, requestTimeout: 30_000, noDelay: true },
+    makeRestListener(service)
+  )
   server.on("upgrade", handshakes.upgrade)
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject)
@@ -136,9 +151,13 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   }
 
   const all = () => [...service.hubs.values()].flatMap((hub) => [...hub.connections.values()])
-  const each = (filter: ConnectionFilter | undefined, online: boolean, act: (connection: ReturnType<typeof all>[number]) => void) => {
-    const chosen = all().filter(({ info }) => info.online === online && (filter === undefined || filter(info)))
-    chosen.forEach(act)
+  const each = (
+    filter: ConnectionFilter | undefined,
+    online: boolean,
+    act: (connection: Connection) => void
+  ): number => {
+    const chosen = all().filter(({ info }) => (info.online || !online) && (filter === undefined || filter(info)))
+    for (const connection of chosen) act(connection)
     return chosen.length
   }
 
@@ -153,7 +172,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
     connections: (hub) => [...hubOf(service, hub).connections.values()].map(({ info }) => info),
     cut: (filter) => each(filter, true, (connection) => connection.cut()),
     freeze: (filter) => each(filter, true, (connection) => connection.freeze()),
-    expire: (filter) => each(filter, false, (connection) => connection.end(1008, "expired")),
+    forget: (filter) => each(filter, false, (connection) => connection.forget()),
     closeConnection: (connectionId, reason = "Closed by the operator.") => {
       const connection = all().find(({ id }) => id === connectionId)
       connection?.end(CLOSE_NORMAL, reason)

@@ -4,7 +4,7 @@
  * The abuse-protection handshake (OPTIONS) is made when handlers are set; a URL that failed it is asked again when an
  * event comes for it, at most once a second, and until it agrees its events are blocked and reported.
  */
-import type { CallUpstream } from "./upstream.ts"
+import type { CallUpstream } from "./upstreamCall.ts"
 
 export type SystemEvent = "connect" | "connected" | "disconnected"
 
@@ -54,7 +54,12 @@ export class EventHandlers {
     }
     this.#registered = handlers.map((handler) => ({
       handler,
-      names: new Set(handler.userEventPattern.split(",").map((name) => name.trim()).filter((name) => name !== "")),
+      names: new Set(
+        handler.userEventPattern
+          .split(",")
+          .map((name) => name.trim())
+          .filter((name) => name !== "")
+      ),
       agreed: false,
       askedAtMillis: 0
     }))
@@ -87,7 +92,9 @@ export class EventHandlers {
     let reason: string
     try {
       const response = await this.#call("OPTIONS", url, {}, undefined)
-      const allowed = String(response.headers["webhook-allowed-origin"] ?? "").split(",").map((origin) => origin.trim())
+      const allowed = String(response.headers["webhook-allowed-origin"] ?? "")
+        .split(",")
+        .map((origin) => origin.trim())
       if (response.status < 200 || response.status > 299) reason = `it answered ${response.status}`
       else if (!allowed.includes("*") && !allowed.includes(response.origin)) {
         reason = `WebHook-Allowed-Origin must be "*" or name ${response.origin}`

@@ -52,7 +52,8 @@ export const noFaults = (): Faults => ({
 /** Sets some faults by name; refuses unknown names and what is not a number from 0 (chances: to 1). */
 export const setFaults = (faults: Faults, wanted: Readonly<Record<string, unknown>>): void => {
   for (const [name, value] of Object.entries(wanted)) {
-    if (!Object.hasOwn(faults, name) || name === "random") throw new TypeError(`there is no fault ${JSON.stringify(name)}`)
+    if (!Object.hasOwn(faults, name) || name === "random")
+      throw new TypeError(`there is no fault ${JSON.stringify(name)}`)
     const isChance = !name.endsWith("Millis") && name !== "retryAfterSeconds"
     if (name === "retryAfterSeconds" && value === null) continue
     if (typeof value !== "number" || !(value >= 0) || (isChance && value > 1)) {
@@ -65,7 +66,10 @@ export const setFaults = (faults: Faults, wanted: Readonly<Record<string, unknow
 export const strikes = (faults: Faults, chance: number): boolean => chance > 0 && faults.random() < chance
 
 export const spareRest = (faults: Faults): boolean =>
-  faults.restDelayMillis === 0 && faults.rest503 === 0 && faults.rest429 === 0 && faults.resetBeforeDelivery === 0 &&
+  faults.restDelayMillis === 0 &&
+  faults.rest503 === 0 &&
+  faults.rest429 === 0 &&
+  faults.resetBeforeDelivery === 0 &&
   faults.resetAfterDelivery === 0
 
 export const spareFrames = (faults: Faults): boolean =>

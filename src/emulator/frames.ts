@@ -108,25 +108,32 @@ export class Message {
 
 export const groupMessage = (groupJson: string, payload: Payload, fromUserId: string | undefined): Message =>
   new Message(
-    "\"type\":\"message\",\"from\":\"group\",\"group\":" + groupJson +
-      ",\"dataType\":\"" + payload.dataType + "\",\"data\":" + payload.dataJson +
-      (fromUserId === undefined ? "}" : ",\"fromUserId\":" + JSON.stringify(fromUserId) + "}"),
+    '"type":"message","from":"group","group":' +
+      groupJson +
+      ',"dataType":"' +
+      payload.dataType +
+      '","data":' +
+      payload.dataJson +
+      (fromUserId === undefined ? "}" : ',"fromUserId":' + JSON.stringify(fromUserId) + "}"),
     payload
   )
 
 export const serverMessage = (payload: Payload): Message =>
   new Message(
-    "\"type\":\"message\",\"from\":\"server\",\"dataType\":\"" + payload.dataType + "\",\"data\":" + payload.dataJson + "}",
+    '"type":"message","from":"server","dataType":"' + payload.dataType + '","data":' + payload.dataJson + "}",
     payload
   )
 
-export const connectedFrame = (userId: string | undefined, connectionId: string, reconnectionToken: string | undefined) =>
-  JSON.stringify({ type: "system", event: "connected", userId, connectionId, reconnectionToken })
+export const connectedFrame = (
+  userId: string | undefined,
+  connectionId: string,
+  reconnectionToken: string | undefined
+) => JSON.stringify({ type: "system", event: "connected", userId, connectionId, reconnectionToken })
 
 export const disconnectedFrame = (message: string): string =>
   JSON.stringify({ type: "system", event: "disconnected", message })
 
-export const PONG_FRAME = "{\"type\":\"pong\"}"
+export const PONG_FRAME = '{"type":"pong"}'
 
 export type AckError = "Forbidden" | "InternalServerError" | "Duplicate" | "InvocationFailed" | "BadRequest"
 

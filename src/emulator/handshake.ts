@@ -29,11 +29,12 @@ const target = (url: URL): string => {
   }
   let name: string
   try {
-    name = match === null ? url.searchParams.get("hub") ?? "" : decodeURIComponent(match[1]!)
+    name = match === null ? (url.searchParams.get("hub") ?? "") : decodeURIComponent(match[1]!)
   } catch {
     name = ""
   }
-  if (!isHubName(name)) throw new Refusal(400, "InvalidHub", "The hub's name must begin with a letter and have at most 128 characters.")
+  if (!isHubName(name))
+    throw new Refusal(400, "InvalidHub", "The hub's name must begin with a letter and have at most 128 characters.")
   return name
 }
 
@@ -43,6 +44,8 @@ export interface Handshakes {
 }
 
 export const makeHandshakes = (service: Service): Handshakes => {
+  /** Sockets whose handshake waits for a token's check or for the upstream; `server` does not know them yet. */
+  const pending = new Set<Duplex>()
   const chosen = new WeakMap<IncomingMessage, string | undefined>()
   const server = new WebSocketServer({
     noServer: true,
@@ -52,7 +55,12 @@ export const makeHandshakes = (service: Service): Handshakes => {
     handleProtocols: (_offered, request) => chosen.get(request) ?? false
   })
 
-  const open = (request: IncomingMessage, socket: Duplex, head: Buffer, subprotocol: string | undefined): Promise<WebSocket> =>
+  const open = (
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    subprotocol: string | undefined
+  ): Promise<WebSocket> =>
     new Promise((resolve) => {
       chosen.set(request, subprotocol)
       server.handleUpgrade(request, socket, head, resolve)
@@ -75,14 +83,27 @@ export const makeHandshakes = (service: Service): Handshakes => {
     connection.attach(ws)
   }
 
-  const recover = async (request: IncomingMessage, socket: Duplex, head: Buffer, hubName: string, query: URLSearchParams) => {
+  const recover = async (
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    hubName: string,
+    query: URLSearchParams
+  ) => {
     const id = query.get("awps_connection_id") ?? ""
     const hub = hubOf(service, hubName)
     const connection = hub.connections.get(id)
-    const valid = connection !== undefined && connection.protocol === "reliable" &&
+    const valid =
+      connection !== undefined &&
+      connection.protocol === "reliable" &&
       service.reconnection.verify(id, query.get("awps_reconnection_token") ?? "")
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim())
-    const ws = await open(request, socket, head, valid ? connection.subprotocol : offered.find((name) => name in SUBPROTOCOLS))
+    const ws = await open(
+      request,
+      socket,
+      head,
+      valid ? connection.subprotocol : offered.find((name) => name in SUBPROTOCOLS)
+    )
     if (!valid || connection.ended) {
       service.stats.recoveriesRefused++
       ws.on("error", () => {})
@@ -93,13 +114,22 @@ export const makeHandshakes = (service: Service): Handshakes => {
     serve(hub, connection, ws)
   }
 
-  const connect = async (request: IncomingMessage, socket: Duplex, head: Buffer, hubName: string, query: URLSearchParams) => {
+  const connect = async (
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    hubName: string,
+    query: URLSearchParams
+  ) => {
     const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1]
     const token = query.get("access_token") ?? bearer
     if (token === undefined) throw new Refusal(401, "Unauthorized", "A client needs an access token.")
     const verdict = await service.keys.verify(token, clientAudiences(service, request, hubName))
     if (!verdict.ok) throw new Refusal(401, "Unauthorized", `The access token is refused: ${verdict.message}.`)
-    const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim()).filter((name) => name !== "")
+    const offered = (request.headers["sec-websocket-protocol"] ?? "")
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "")
     const hub = hubOf(service, hubName)
     const id = `${randomUUID()}-${hub.name}`
     const accepted = await askUpstream(service, hub, id, request, query, verdict.claims, offered)
@@ -111,7 +141,7 @@ export const makeHandshakes = (service: Service): Handshakes => {
       protocol: (accepted.subprotocol === undefined ? undefined : SUBPROTOCOLS[accepted.subprotocol]) ?? "simple",
       subprotocol: accepted.subprotocol,
       roles: accepted.roles,
-      sendsTo: query.get("webpubsub_mode") === "sendToGroup" ? query.get("group") ?? undefined : undefined,
+      sendsTo: query.get("webpubsub_mode") === "sendToGroup" ? (query.get("group") ?? undefined) : undefined,
       connectionState: accepted.connectionState,
       recoveryMillis: service.recoveryMillis,
       faults: service.faults,
@@ -131,25 +161,30 @@ export const makeHandshakes = (service: Service): Handshakes => {
 
   return {
     upgrade: (request, socket, head) => {
-      const onError = (): void => void socket.destroy()
-      socket.on("error", onError)
+      pending.add(socket)
+      socket.on("error", () => void socket.destroy())
       const attempt = async (): Promise<void> => {
         if (strikes(service.faults, service.faults.refuseConnections)) {
           throw new Refusal(503, "ServiceUnavailable", "An injected fault refused the connection.")
         }
-        if (!URL.canParse(request.url ?? "", "http://local")) throw new Refusal(400, "BadRequest", "The URL is not valid.")
+        if (!URL.canParse(request.url ?? "", "http://local"))
+          throw new Refusal(400, "BadRequest", "The URL is not valid.")
         const url = new URL(request.url ?? "", "http://local")
         const hub = target(url)
         const kind = url.searchParams.has("awps_connection_id") ? recover : connect
         await kind(request, socket, head, hub, url.searchParams)
       }
-      attempt().catch((cause: unknown) => {
-        const refusal = cause instanceof Refusal ? cause : new Refusal(500, "InternalServerError", "The handshake failed.")
-        service.log({ level: "warn", event: "client.refused", status: refusal.status, reason: refusal.message })
-        refuse(socket, refusal)
-      })
+      attempt()
+        .catch((cause: unknown) => {
+          const refusal =
+            cause instanceof Refusal ? cause : new Refusal(500, "InternalServerError", "The handshake failed.")
+          service.log({ level: "warn", event: "client.refused", status: refusal.status, reason: refusal.message })
+          refuse(socket, refusal)
+        })
+        .finally(() => pending.delete(socket))
     },
     close: () => {
+      for (const socket of pending) socket.destroy()
       for (const ws of server.clients) ws.terminate()
       server.close()
     }

@@ -37,7 +37,12 @@ const NO_CONTENT: RestAnswer = { status: 204 }
 const NOT_FOUND: RestAnswer = { status: 404, code: "NotFound", message: "There is no such connection, group or user." }
 const BAD_GROUP = failed(400, "InvalidGroup", "A group's name must have 1 to 1024 characters, not all blank.")
 
-const integerIn = (query: URLSearchParams, name: string, least: number, most: number): number | undefined | RestAnswer => {
+const integerIn = (
+  query: URLSearchParams,
+  name: string,
+  least: number,
+  most: number
+): number | undefined | RestAnswer => {
   const text = query.get(name)
   if (text === null) return undefined
   const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
@@ -69,7 +74,13 @@ export const prepareSend = (
   if (typeof ttl === "object") return ttl
   const ids = path.query.getAll("excluded")
   const excluded = ids.length === 0 ? undefined : new Set(ids)
-  const targets = isGroup ? ofGroup : path.pattern.startsWith("/users/") ? ofUser : path.pattern.startsWith("/conn") ? byId : everyone
+  const targets = isGroup
+    ? ofGroup
+    : path.pattern.startsWith("/users/")
+      ? ofUser
+      : path.pattern.startsWith("/conn")
+        ? byId
+        : everyone
   const groupJson = JSON.stringify(name)
   return (contentType, body) => {
     try {
@@ -89,58 +100,68 @@ const send: Operation = ({ service, hub, path, contentType, body }) => {
   return typeof prepared === "function" ? prepared(contentType, body) : prepared
 }
 
-const close = (targets: Targets, withExcluded: boolean): Operation => ({ hub, path }) => {
-  const excluded = new Set(withExcluded ? path.query.getAll("excluded") : [])
-  const reason = path.query.get("reason") ?? "Closed by the application server."
-  for (const connection of [...targets(hub, path.parameters[0] ?? "")]) {
-    if (!excluded.has(connection.id)) connection.end(CLOSE_NORMAL, reason)
+const close =
+  (targets: Targets, withExcluded: boolean): Operation =>
+  ({ hub, path }) => {
+    const excluded = new Set(withExcluded ? path.query.getAll("excluded") : [])
+    const reason = path.query.get("reason") ?? "Closed by the application server."
+    for (const connection of [...targets(hub, path.parameters[0] ?? "")]) {
+      if (!excluded.has(connection.id)) connection.end(CLOSE_NORMAL, reason)
+    }
+    return NO_CONTENT
   }
-  return NO_CONTENT
-}
 
-const exists = (targets: Targets): Operation => ({ hub, path }) => {
-  for (const _ of targets(hub, path.parameters[0]!)) return OK
-  return NOT_FOUND
-}
+const exists =
+  (targets: Targets): Operation =>
+  ({ hub, path }) => {
+    for (const _ of targets(hub, path.parameters[0]!)) return OK
+    return NOT_FOUND
+  }
 
 /** Puts connections into a group or takes them out; `order` says which parameter is the group. */
-const membership = (targets: Targets, groupAt: 0 | 1, join: boolean): Operation => ({ hub, path }) => {
-  const group = path.parameters[groupAt]
-  if (!isGroupName(group)) return BAD_GROUP
-  let found = false
-  for (const connection of [...targets(hub, path.parameters[1 - groupAt]!)]) {
-    found = true
-    if (join) hub.join(connection, group)
-    else hub.leave(connection, group)
+const membership =
+  (targets: Targets, groupAt: 0 | 1, join: boolean): Operation =>
+  ({ hub, path }) => {
+    const group = path.parameters[groupAt]
+    if (!isGroupName(group)) return BAD_GROUP
+    let found = false
+    for (const connection of [...targets(hub, path.parameters[1 - groupAt]!)]) {
+      found = true
+      if (join) hub.join(connection, group)
+      else hub.leave(connection, group)
+    }
+    if (!join) return NO_CONTENT
+    // A user may be offline, a connection must exist.
+    return found || groupAt === 1 ? OK : NOT_FOUND
   }
-  if (!join) return NO_CONTENT
-  // A user may be offline, a connection must exist.
-  return found || groupAt === 1 ? OK : NOT_FOUND
-}
 
-const leaveAll = (targets: Targets): Operation => ({ hub, path }) => {
-  for (const connection of [...targets(hub, path.parameters[0]!)]) hub.leaveAll(connection)
-  return NO_CONTENT
-}
+const leaveAll =
+  (targets: Targets): Operation =>
+  ({ hub, path }) => {
+    for (const connection of [...targets(hub, path.parameters[0]!)]) hub.leaveAll(connection)
+    return NO_CONTENT
+  }
 
-const permission = (method: "PUT" | "DELETE" | "HEAD"): Operation => ({ hub, path }) => {
-  const name = path.parameters[0]
-  if (name !== "joinLeaveGroup" && name !== "sendToGroup") {
-    return failed(400, "InvalidPermission", "The permission must be joinLeaveGroup or sendToGroup.")
+const permission =
+  (method: "PUT" | "DELETE" | "HEAD"): Operation =>
+  ({ hub, path }) => {
+    const name = path.parameters[0]
+    if (name !== "joinLeaveGroup" && name !== "sendToGroup") {
+      return failed(400, "InvalidPermission", "The permission must be joinLeaveGroup or sendToGroup.")
+    }
+    const target = path.query.get("targetName")
+    if (target !== null && !isGroupName(target)) return BAD_GROUP
+    const connection = hub.connections.get(path.parameters[1]!)
+    if (connection === undefined) return method === "DELETE" ? NO_CONTENT : NOT_FOUND
+    const role = `webpubsub.${name}${target === null ? "" : `.${target}`}`
+    if (method === "PUT") connection.roles.add(role)
+    if (method === "DELETE") connection.roles.delete(role)
+    if (method === "HEAD") {
+      const granted = target === null ? connection.roles.has(role) : connection.may(name, target)
+      return granted ? OK : NOT_FOUND
+    }
+    return method === "DELETE" ? NO_CONTENT : OK
   }
-  const target = path.query.get("targetName")
-  if (target !== null && !isGroupName(target)) return BAD_GROUP
-  const connection = hub.connections.get(path.parameters[1]!)
-  if (connection === undefined) return method === "DELETE" ? NO_CONTENT : NOT_FOUND
-  const role = `webpubsub.${name}${target === null ? "" : `.${target}`}`
-  if (method === "PUT") connection.roles.add(role)
-  if (method === "DELETE") connection.roles.delete(role)
-  if (method === "HEAD") {
-    const granted = target === null ? connection.roles.has(role) : connection.may(name, target)
-    return granted ? OK : NOT_FOUND
-  }
-  return method === "DELETE" ? NO_CONTENT : OK
-}
 
 const listConnections: Operation = ({ hub, path, origin }) => {
   const group = path.parameters[0]!
@@ -163,7 +184,8 @@ const generateToken: Operation = async ({ service, hub, path, origin }) => {
   const minutes = integerIn(path.query, "minutesToExpire", 1, 999_999_999) ?? 60
   if (typeof minutes === "object") return minutes
   const clientType = path.query.get("clientType") ?? "Default"
-  if (clientType.toLowerCase() !== "default") return failed(501, "NotImplemented", "The emulator knows Web PubSub clients only.")
+  if (clientType.toLowerCase() !== "default")
+    return failed(501, "NotImplemented", "The emulator knows Web PubSub clients only.")
   const token = await service.keys.sign({
     audience: `${origin}/client/hubs/${hub.name}`,
     userId: path.query.get("userId") ?? undefined,

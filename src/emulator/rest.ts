@@ -48,7 +48,7 @@ const readBody = (request: IncomingMessage, then: (body: Buffer | undefined) => 
   })
 }
 
-export const makeRestListener = (service: Service): (request: IncomingMessage, response: ServerResponse) => void => {
+export const makeRestListener = (service: Service): ((request: IncomingMessage, response: ServerResponse) => void) => {
   const lanes = new Map<string, Lane>()
   const { faults, stats } = service
 
@@ -81,7 +81,8 @@ export const makeRestListener = (service: Service): (request: IncomingMessage, r
     const url = request.url ?? ""
     const method = request.method ?? ""
     const pathname = url.split("?", 1)[0]
-    if (pathname === "/api/health") return method === "HEAD" || method === "GET" ? { status: 200 } : notAllowed(response, ["HEAD", "GET"])
+    if (pathname === "/api/health")
+      return method === "HEAD" || method === "GET" ? { status: 200 } : notAllowed(response, ["HEAD", "GET"])
     const path = readPath(url)
     const authorization = request.headers.authorization
     const bearer = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1]
@@ -98,17 +99,23 @@ export const makeRestListener = (service: Service): (request: IncomingMessage, r
     const body = await new Promise<Buffer | undefined>((resolve) => readBody(request, resolve))
     if (body === undefined) return TOO_LARGE
     const hub = hubOf(service, path.hub)
-    if (path.pattern.endsWith("/:send")) remember(url, authorization!, verdict.claims.expiresAtMillis, prepareSend(service, hub, path))
+    if (path.pattern.endsWith("/:send"))
+      remember(url, authorization!, verdict.claims.expiresAtMillis, prepareSend(service, hub, path))
     const origin = `http://${request.headers.host ?? service.host()}`
     return operation({ service, hub, path, contentType: request.headers["content-type"], body, origin })
   }
 
-  const remember = (url: string, authorization: string, expiresAtMillis: number, send: ReturnType<typeof prepareSend>): void => {
+  const remember = (
+    url: string,
+    authorization: string,
+    expiresAtMillis: number,
+    send: ReturnType<typeof prepareSend>
+  ): void => {
     if (typeof send !== "function") return
     let lane = lanes.get(url)
     if (lane === undefined) {
       if (lanes.size >= MAX_LANES) lanes.clear()
-      lanes.set(url, lane = { send, tokens: new Map() })
+      lanes.set(url, (lane = { send, tokens: new Map() }))
     }
     if (lane.tokens.size >= MAX_TOKENS) lane.tokens.clear()
     lane.tokens.set(authorization, expiresAtMillis)
@@ -117,8 +124,10 @@ export const makeRestListener = (service: Service): (request: IncomingMessage, r
   const slow = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (faults.restDelayMillis > 0) await new Promise((resolve) => setTimeout(resolve, faults.restDelayMillis))
     if (strikes(faults, faults.resetBeforeDelivery)) return reset(request)
-    if (strikes(faults, faults.rest503)) return answer(request, response, failed(503, "ServiceUnavailable", "An injected fault."))
-    if (strikes(faults, faults.rest429)) return answer(request, response, failed(429, "TooManyRequests", "An injected fault."))
+    if (strikes(faults, faults.rest503))
+      return answer(request, response, failed(503, "ServiceUnavailable", "An injected fault."))
+    if (strikes(faults, faults.rest429))
+      return answer(request, response, failed(429, "TooManyRequests", "An injected fault."))
     const result = await handle(request, response)
     if (result === undefined) return
     if (strikes(faults, faults.resetAfterDelivery)) return reset(request)

@@ -7,7 +7,7 @@ import type { Faults } from "./faults.ts"
 import { Hub } from "./hub.ts"
 import type { Keys, ReconnectionTokens } from "./tokens.ts"
 import { sendCloudEvent } from "./upstream.ts"
-import type { CallUpstream } from "./upstream.ts"
+import type { CallUpstream } from "./upstreamCall.ts"
 
 /** One line of the log; never carries a token, a payload or a URL's query. */
 export type LogLine = Readonly<Record<string, unknown>>
@@ -50,9 +50,20 @@ export const hubOf = (service: Service, name: string): Hub => {
 }
 
 /** Sends `connected` or `disconnected`: nobody waits for the answer, a failure is only logged. */
-export const notifyUpstream = (service: Service, hub: Hub, connection: Connection, name: string, body: unknown): void => {
+export const notifyUpstream = (
+  service: Service,
+  hub: Hub,
+  connection: Connection,
+  name: string,
+  body: unknown
+): void => {
   if (service.closing || !hub.handlers.handles("sys", name)) return
-  const event = { kind: "sys", name, contentType: "application/json; charset=utf-8", body: JSON.stringify(body) } as const
+  const event = {
+    kind: "sys",
+    name,
+    contentType: "application/json; charset=utf-8",
+    body: JSON.stringify(body)
+  } as const
   sendCloudEvent(hub, connection, event, service.keys, service.call).then(
     (answer) => {
       if (typeof answer === "string" || answer.status > 299) reportUpstream(service, hub, name, answer)
@@ -63,13 +74,14 @@ export const notifyUpstream = (service: Service, hub: Hub, connection: Connectio
 
 /** Counts and logs a call of an event handler that did not succeed; returns the reason as a text. */
 export const reportUpstream = (service: Service, hub: Hub, name: string, outcome: unknown): string => {
-  const reason = outcome === "none"
-    ? "no event handler is registered for it"
-    : outcome === "blocked"
-    ? "its event handler has not passed the OPTIONS handshake"
-    : outcome instanceof Error
-    ? `its event handler could not be reached (${outcome.message})`
-    : `its event handler answered ${(outcome as { status: number }).status}`
+  const reason =
+    outcome === "none"
+      ? "no event handler is registered for it"
+      : outcome === "blocked"
+        ? "its event handler has not passed the OPTIONS handshake"
+        : outcome instanceof Error
+          ? `its event handler could not be reached (${outcome.message})`
+          : `its event handler answered ${(outcome as { status: number }).status}`
   service.stats.upstreamFailures++
   service.log({ level: "warn", event: "upstream.failed", hub: hub.name, name, reason })
   return reason

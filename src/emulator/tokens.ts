@@ -6,9 +6,7 @@
  */
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto"
 import type { KeyObject } from "node:crypto"
-import * as errors from "jose/errors"
-import { SignJWT } from "jose/jwt/sign"
-import { jwtVerify } from "jose/jwt/verify"
+import { errors, jwtVerify, SignJWT } from "jose"
 
 export interface Claims {
   readonly userId: string | undefined
@@ -20,9 +18,7 @@ export interface Claims {
   readonly all: Readonly<Record<string, readonly string[]>>
 }
 
-export type Verdict =
-  | { readonly ok: true; readonly claims: Claims }
-  | { readonly ok: false; readonly message: string }
+export type Verdict = { readonly ok: true; readonly claims: Claims } | { readonly ok: false; readonly message: string }
 
 const texts = (value: unknown): string[] =>
   (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]).map(String)
@@ -58,7 +54,8 @@ export class Keys {
           audience: audiences,
           requiredClaims: ["exp"]
         })
-        if (payload.sub !== undefined && typeof payload.sub !== "string") return refused("the claim \"sub\" must be a text")
+        if (payload.sub !== undefined && typeof payload.sub !== "string")
+          return refused('the claim "sub" must be a text')
         const all: Record<string, string[]> = Object.create(null)
         for (const [name, value] of Object.entries(payload)) all[name] = texts(value)
         return {

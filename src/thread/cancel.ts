@@ -21,7 +21,7 @@ export const cancelRun = (control: Control, run: OpenRun, cancel: Cancel, by: Id
     const applied: Event = { type: "interrupt.applied", run: run.id, interrupt: cancel.id, outcome: { type: "applied" } }
     return { events: [received, applied], control, enqueue: [] }
   }
-  const grace = Math.max(0, Math.min(MAX_GRACE_MILLIS, cancel.graceMillis ?? DEFAULT_GRACE_MILLIS))
+  const grace = Math.trunc(Math.max(0, Math.min(MAX_GRACE_MILLIS, cancel.graceMillis ?? DEFAULT_GRACE_MILLIS)))
   const wanted: OpenRun = {
     ...run,
     cancel: {

@@ -9,10 +9,12 @@ import { LEASE_MILLIS } from "../protocol/Limits.ts"
 import type { DecideContext, Decision, EmitCommand, TakeCommand } from "./command.ts"
 import { runOf, type Control, type OpenAsk, type OpenRun } from "./control.ts"
 import {
+  answerAt,
   append,
   cancelledOutcome,
   dueAt,
   endRun,
+  FAR_MILLIS,
   firstInLine,
   mayEnqueue,
   nextEpoch,
@@ -58,19 +60,20 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
   if (run.epoch !== command.epoch || run.status !== "running") {
     return refuse(fault("EPOCH_FENCED", `the run is in epoch ${run.epoch}, not running in epoch ${command.epoch}`))
   }
-  const { events } = command
   const notes = command.notes ?? []
-  const last = events.at(-1)
+  const last = command.events.at(-1)
   if (last === undefined) return badEvents("is empty")
   let next = run
-  for (let at = 0; at < events.length; at++) {
-    const event = events[at]!
+  /** What somebody else decided in between: what the worker says of it is passed over. */
+  const late = new Set<Event>()
+  for (let at = 0; at < command.events.length; at++) {
+    const event = command.events[at]!
     if ("run" in event && event.run !== undefined && event.run !== run.id) return badEvents(`[${at}] is of another run`)
     if (NOT_A_WORKERS.has(event.type)) return badEvents(`[${at}] is not a worker's to say`)
     switch (event.type) {
       case "run.finished":
       case "run.suspended":
-        if (at !== events.length - 1) return badEvents(`[${at}] must be the last`)
+        if (at !== command.events.length - 1) return badEvents(`[${at}] must be the last`)
         break
       case "tool.finished":
       case "step.finished":
@@ -78,29 +81,38 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
         if (notes.length > 0 && next.settled !== context.offset) next = { ...next, settled: context.offset }
         break
       case "interrupt.applied":
+        if (!next.interrupts.some((open) => open.id === event.interrupt)) {
+          late.add(event)
+          break
+        }
         next = { ...next, interrupts: next.interrupts.filter((open) => open.id !== event.interrupt) }
         break
       case "ask.opened": {
         const expiresAt = Date.parse(event.expiresAt)
-        if (Number.isNaN(expiresAt)) return badEvents(`[${at}].expiresAt is not a time`)
+        if (!(expiresAt > run.acceptedAt && expiresAt <= FAR_MILLIS)) return badEvents(`[${at}].expiresAt is not a time to come`)
         if (next.asks.some((open) => open.id === event.ask)) return badEvents(`[${at}].ask is open already`)
         const ask: OpenAsk = { id: event.ask, kind: event.kind, expiresAt, ...(event.digest === undefined ? {} : { digest: event.digest }) }
         next = { ...next, asks: [...next.asks, ask] }
         break
       }
       case "ask.resolved":
-        if (!next.asks.some((open) => open.id === event.ask)) return refuse(fault("ASK_CLOSED", "the ask is not open"))
+        if (!next.asks.some((open) => open.id === event.ask)) {
+          late.add(event)
+          break
+        }
         next = { ...next, settled: context.offset, asks: next.asks.filter((open) => open.id !== event.ask) }
         break
     }
   }
 
+  const events = late.size === 0 ? command.events : command.events.filter((event) => !late.has(event))
+  if (events.length === 0) return answerAt({ type: "emitted" }, 0)
   if (last.type === "run.finished") {
     const { run: _, type: __, ...finished } = last
     const ended = endRun(control, next, finished, context.now)
     return append([...events.slice(0, -1), ...ended.events], ended.control, { type: "emitted", ...mayEnqueue(ended.enqueue) }, notes)
   }
-  if (last.type === "run.suspended") return suspend(control, next, last, command, context)
+  if (last.type === "run.suspended") return suspend(control, next, last, { events, notes }, context)
   // control keeps its identity most of the time: a lease is renewed when a third of it is used up
   if (context.now + LEASE_MILLIS - next.due > LEASE_MILLIS / 3) {
     const due = dueAt(next, context.now)
@@ -112,9 +124,13 @@ const badEvents = (problem: string): Decision =>
   refuse(fault("BAD_SHAPE", `events${problem.startsWith("[") ? "" : " "}${problem}`, { path: "events" }))
 
 /** A suspended run waits for people; one that nobody would wake goes back to the workers at once. */
-const suspend = (control: Control, run: OpenRun, event: RunSuspended, command: EmitCommand, { now }: DecideContext): Decision => {
-  const events: readonly Event[] = command.events
-  const notes = command.notes ?? []
+const suspend = (
+  control: Control,
+  run: OpenRun,
+  event: RunSuspended,
+  { events, notes }: Required<Pick<EmitCommand, "events" | "notes">>,
+  { now }: DecideContext
+): Decision => {
   if (run.cancel !== undefined) {
     const ended = endRun(control, run, { outcome: cancelledOutcome(run) }, now)
     return append([...events, ...ended.events], ended.control, { type: "emitted", ...mayEnqueue(ended.enqueue) }, notes)

@@ -85,7 +85,7 @@ const replaceRuns = (control: Control, busy: readonly OpenRun[], { by, start }: 
 }
 
 const openRun = ({ by, parent, policy, start }: StartCommand, status: "queued" | "waiting", context: DecideContext): OpenRun => {
-  const deadline = policy.deadlineMillis === undefined ? undefined : Math.min(FAR_MILLIS, context.now + policy.deadlineMillis)
+  const deadline = deadlineOf(context.now, policy.deadlineMillis)
   const run: OpenRun = {
     id: start.id,
     agent: start.agent,
@@ -103,6 +103,10 @@ const openRun = ({ by, parent, policy, start }: StartCommand, status: "queued" |
   }
   return withStatus(run, status, context.now)
 }
+
+/** Control is JSON with whole numbers; what is no number of milliseconds is no deadline. */
+const deadlineOf = (now: number, millis: number | undefined): number | undefined =>
+  millis === undefined || !Number.isFinite(millis) ? undefined : Math.min(FAR_MILLIS, now + Math.max(0, Math.trunc(millis)))
 
 const runAccepted = ({ by, parent, start }: StartCommand, run: OpenRun): RunAccepted => ({
   type: "run.accepted",

@@ -21,7 +21,7 @@ const isBare = (event: Event, of: string, text: string): boolean => {
     if (key !== "type" && key !== "run" && key !== of && key !== text) return false
     fields++
   }
-  return fields === 4
+  return fields === 4 && typeof (event as unknown as Grown)[text] === "string"
 }
 
 /** Answers the same array when there is nothing to merge. */

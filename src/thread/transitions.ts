@@ -16,7 +16,7 @@ export const FAR_MILLIS = 253_402_300_799_999
 
 /** RFC 3339; times that no calendar has are cut to the nearest that this format can write. */
 export const timestampOf = (millis: number): string =>
-  new Date(Number.isNaN(millis) ? FAR_MILLIS : Math.max(0, Math.min(FAR_MILLIS, millis))).toISOString()
+  new Date(Math.max(0, Math.min(FAR_MILLIS, millis))).toISOString()
 
 export const append = (
   events: readonly Event[],

@@ -19,6 +19,8 @@ interface Answer {
   readonly value?: unknown
   readonly error?: string
 }
+/** A command that has not answered by then will not. */
+const ANSWER_MILLIS = 60_000
 interface Waiting {
   readonly resolve: (value: never) => void
   readonly reject: (error: Error) => void
@@ -47,7 +49,14 @@ export const startProcess = (file: string): Process => {
   const call = <T>(command: string, argument?: unknown) =>
     new Promise<T>((resolve, reject) => {
       const id = ++calls
-      waiting.set(id, { resolve, reject })
+      const late = setTimeout(() => reject(new Error(`${file}: ${command} did not answer`)), ANSWER_MILLIS)
+      const settled =
+        <V>(settle: (value: V) => void) =>
+        (value: V) => {
+          clearTimeout(late)
+          settle(value)
+        }
+      waiting.set(id, { resolve: settled(resolve), reject: settled(reject) })
       child.send({ id, command, argument }, (error) => error && reject(error))
     })
   return {

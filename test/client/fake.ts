@@ -123,6 +123,8 @@ export interface FakeSocket {
   readonly sent: { readonly event: string; readonly data: any }[]
   pings: number
   open: boolean
+  /** It lives, but what is published does not reach it any more. */
+  deaf: boolean
   closed: boolean
   /** The other side closes it, or the network does. */
   readonly cut: (retryAfterMillis?: number) => void
@@ -145,7 +147,7 @@ export const fakeGateway = (clock: VirtualClock) => {
         socket.open = false
         handlers.onClosed({ message: "closed", ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
       }
-      const socket: FakeSocket = { grant, handlers, sent: [], pings: 0, open: false, closed: false, cut: close }
+      const socket: FakeSocket = { grant, handlers, sent: [], pings: 0, open: false, deaf: false, closed: false, cut: close }
       sockets.push(socket)
       clock.setTimeout(() => {
         if (socket.closed) return
@@ -172,7 +174,7 @@ export const fakeGateway = (clock: VirtualClock) => {
     },
     /** To every open socket that may receive the thread. */
     publish: (thread: string, text: string) => {
-      for (const socket of sockets) if (socket.open && thread in socket.grant.groups) socket.handlers.onFrame(text)
+      for (const socket of sockets) if (socket.open && !socket.deaf && thread in socket.grant.groups) socket.handlers.onFrame(text)
     },
     open: () => sockets.filter((socket) => socket.open)
   }

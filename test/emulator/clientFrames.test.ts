@@ -13,28 +13,37 @@ const BROKEN: readonly (readonly [string, string, string])[] = [
   ["truncated", "{", "BAD_JSON: the frame is not valid JSON at position 1"],
   ["trailing", "{}x", "BAD_JSON: the frame is not valid JSON at position 2"],
   ["an array", "[]", "BAD_SHAPE: the frame must be an object, got array"],
-  ["a text", "\"x\"", "BAD_SHAPE: the frame must be an object, got string"],
+  ["a text", '"x"', "BAD_SHAPE: the frame must be an object, got string"],
   ["null", "null", "BAD_SHAPE: the frame must be an object, got null"],
   ["a number", "1", "BAD_SHAPE: the frame must be an object, got number"],
-  ["no type", "{}", "BAD_SHAPE: \"type\" must be a non-empty text, got undefined"],
-  ["a type that is a number", "{\"type\":1}", "BAD_SHAPE: \"type\" must be a non-empty text, got number"],
-  ["an unknown type", "{\"type\":\"\\n\\u001b[31madmin\"}", "UNKNOWN_TYPE: \"type\" is not one of this protocol's requests"],
-  ["a type of Object", "{\"type\":\"constructor\"}", "UNKNOWN_TYPE"],
-  ["a polluting key", "{\"__proto__\":{\"admin\":true},\"type\":\"ping\"}", "FORBIDDEN_KEY"],
+  ["no type", "{}", 'BAD_SHAPE: "type" must be a non-empty text, got undefined'],
+  ["a type that is a number", '{"type":1}', 'BAD_SHAPE: "type" must be a non-empty text, got number'],
+  ["an unknown type", '{"type":"\\n\\u001b[31madmin"}', 'UNKNOWN_TYPE: "type" is not one of this protocol\'s requests'],
+  ["a type of Object", '{"type":"constructor"}', "UNKNOWN_TYPE"],
+  ["a polluting key", '{"__proto__":{"admin":true},"type":"ping"}', "FORBIDDEN_KEY"],
   ["deep nesting", `{"type":"event","event":"e","data":${"[".repeat(200_000)}${"]".repeat(200_000)}}`, "TOO_DEEP"],
-  ["no group", "{\"type\":\"joinGroup\"}", "BAD_SHAPE: \"group\""],
-  ["a blank group", "{\"type\":\"joinGroup\",\"group\":\"  \"}", "BAD_SHAPE: \"group\" must have 1 to 1024"],
-  ["a long group", `{"type":"joinGroup","group":"${"g".repeat(1025)}"}`, "BAD_SHAPE: \"group\" must have 1 to 1024"],
-  ...["-1", "1.5", "9007199254740992", "1e400", "\"1\"", "true"].map((ackId) =>
-    [`ackId ${ackId}`, `{"type":"joinGroup","group":"g","ackId":${ackId}}`, "BAD_NUMBER: \"ackId\" must be an integer from 0 to"] as const
+  ["no group", '{"type":"joinGroup"}', 'BAD_SHAPE: "group"'],
+  ["a blank group", '{"type":"joinGroup","group":"  "}', 'BAD_SHAPE: "group" must have 1 to 1024'],
+  ["a long group", `{"type":"joinGroup","group":"${"g".repeat(1025)}"}`, 'BAD_SHAPE: "group" must have 1 to 1024'],
+  ...["-1", "1.5", "9007199254740992", "1e400", '"1"', "true"].map(
+    (ackId) =>
+      [
+        `ackId ${ackId}`,
+        `{"type":"joinGroup","group":"g","ackId":${ackId}}`,
+        'BAD_NUMBER: "ackId" must be an integer from 0 to'
+      ] as const
   ),
-  ["no data", "{\"type\":\"event\",\"event\":\"e\"}", "BAD_SHAPE: \"data\" is missing"],
-  ["an unknown dataType", "{\"type\":\"event\",\"event\":\"e\",\"dataType\":\"xml\",\"data\":1}", "BAD_SHAPE: \"dataType\""],
-  ["text that is none", "{\"type\":\"event\",\"event\":\"e\",\"dataType\":\"text\",\"data\":1}", "BAD_SHAPE: \"data\" must be a text"],
-  ["binary that is none", "{\"type\":\"event\",\"event\":\"e\",\"dataType\":\"binary\",\"data\":\"!\"}", "BAD_SHAPE: \"data\" must be base64"],
-  ["another target", "{\"type\":\"invoke\",\"invocationId\":\"1\",\"target\":\"x\",\"event\":\"e\"}", "BAD_SHAPE: \"target\""],
-  ["no invocationId", "{\"type\":\"invoke\",\"target\":\"event\",\"event\":\"e\"}", "BAD_SHAPE: \"invocationId\""],
-  ["an ack ahead of what was sent", "{\"type\":\"sequenceAck\",\"sequenceId\":1}", "BAD_NUMBER: \"sequenceId\" is ahead"]
+  ["no data", '{"type":"event","event":"e"}', 'BAD_SHAPE: "data" is missing'],
+  ["an unknown dataType", '{"type":"event","event":"e","dataType":"xml","data":1}', 'BAD_SHAPE: "dataType"'],
+  ["text that is none", '{"type":"event","event":"e","dataType":"text","data":1}', 'BAD_SHAPE: "data" must be a text'],
+  [
+    "binary that is none",
+    '{"type":"event","event":"e","dataType":"binary","data":"!"}',
+    'BAD_SHAPE: "data" must be base64'
+  ],
+  ["another target", '{"type":"invoke","invocationId":"1","target":"x","event":"e"}', 'BAD_SHAPE: "target"'],
+  ["no invocationId", '{"type":"invoke","target":"event","event":"e"}', 'BAD_SHAPE: "invocationId"'],
+  ["an ack ahead of what was sent", '{"type":"sequenceAck","sequenceId":1}', 'BAD_NUMBER: "sequenceId" is ahead']
 ]
 
 describe("a client's broken frame", () => {
@@ -63,7 +72,7 @@ describe("a client's broken frame", () => {
     const codes: number[] = []
     for (const subprotocol of [RELIABLE, JSON_V1]) {
       const binary = await openSocket(await rawUrl(emulator), subprotocol)
-      binary.socket.send(Buffer.from("{\"type\":\"ping\"}"))
+      binary.socket.send(Buffer.from('{"type":"ping"}'))
       const large = await openSocket(await rawUrl(emulator), subprotocol)
       large.socket.send("x".repeat(1024 * 1024 + 1))
       const garbled = await openSocket(await rawUrl(emulator), subprotocol)
@@ -77,8 +86,15 @@ describe("a client's broken frame", () => {
   it("that breaks WebSocket itself (no mask, reserved bits, bad opcode, long ping) is closed with 1002", async () => {
     const emulator = await start()
     const mask = [0, 0, 0, 0]
-    const frames = [[0x81, 0x01, 0x78], [0xf1, 0x81, ...mask, 0x78], [0x83, 0x81, ...mask, 0x78], [0x09, 0x80, ...mask], [0x89, 0xfe, 0, 126, ...mask]]
-    for (const frame of frames) expect([frame, await closeCodeAfter(emulator, Buffer.from(frame))]).toEqual([frame, 1002])
+    const frames = [
+      [0x81, 0x01, 0x78],
+      [0xf1, 0x81, ...mask, 0x78],
+      [0x83, 0x81, ...mask, 0x78],
+      [0x09, 0x80, ...mask],
+      [0x89, 0xfe, 0, 126, ...mask]
+    ]
+    for (const frame of frames)
+      expect([frame, await closeCodeAfter(emulator, Buffer.from(frame))]).toEqual([frame, 1002])
     await expect.poll(() => emulator.connections("chat")).toEqual([])
   })
 
@@ -114,9 +130,10 @@ describe("a frame that is odd but not broken", () => {
   it("carries polluting keys and wide numbers inside data as data", async () => {
     const emulator = await start()
     const raw = await openSocket(await rawUrl(emulator, { groups: ["g"], roles: ["webpubsub.sendToGroup.g"] }), JSON_V1)
-    raw.send("{\"type\":\"sendToGroup\",\"group\":\"g\",\"data\":{\"__proto__\":{\"admin\":true},\"t\":\"\\ud800\"}}")
-    expect((await raw.frames.count(2))[1])
-      .toBe("{\"type\":\"message\",\"from\":\"group\",\"group\":\"g\",\"dataType\":\"json\",\"data\":{\"__proto__\":{\"admin\":true},\"t\":\"\\ud800\"}}")
+    raw.send('{"type":"sendToGroup","group":"g","data":{"__proto__":{"admin":true},"t":"\\ud800"}}')
+    expect((await raw.frames.count(2))[1]).toBe(
+      '{"type":"message","from":"group","group":"g","dataType":"json","data":{"__proto__":{"admin":true},"t":"\\ud800"}}'
+    )
   })
 })
 

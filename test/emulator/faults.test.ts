@@ -59,7 +59,7 @@ describe("injected faults", () => {
     const emulator = await start()
     const { received } = await connect(emulator, { groups: ["g"] })
     emulator.faults.resetBeforeDelivery = 1
-    await expect(send(emulator, "never")).rejects.toThrow()
+    await expect(send(emulator, "never")).rejects.toThrow("fetch failed")
     emulator.faults.resetBeforeDelivery = 0
     let resets = 1
     emulator.faults.random = () => (resets-- > 0 ? 0 : 1)
@@ -89,5 +89,25 @@ describe("injected faults", () => {
     expect(emulator.cut()).toBe(1)
     expect((await raw.closed).code).toBe(1006)
     expect(raw.frames.items).toHaveLength(1)
+  })
+
+  it("freeze and cut a connection of Azure's client, which then recovers with nothing lost", async () => {
+    const emulator = await start()
+    const { received, connected } = await connect(emulator, { groups: ["g"] })
+    emulator.freeze()
+    await send(emulator, "1")
+    emulator.cut()
+    await send(emulator, "2")
+    expect(await received.count(2)).toEqual(["1", "2"])
+    expect(connected.items).toHaveLength(1)
+  })
+
+  it("forget a connection, so that its recovery is refused", async () => {
+    const emulator = await start()
+    const { connected, connectionId } = await connect(emulator)
+    expect(emulator.forget()).toBe(1)
+    const [, fresh] = await connected.count(2)
+    expect(fresh).not.toBe(connectionId)
+    expect(emulator.stats.recoveriesRefused).toBe(1)
   })
 })

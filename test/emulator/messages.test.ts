@@ -17,12 +17,16 @@ describe("messages between the real SDKs", () => {
       const emulator = await start()
       const party = await connect(emulator, { groups: ["thread"] }, protocol)
       const group = serviceOf(emulator).group("thread")
-      await group.sendToAll("plain \"text\"\n", { contentType: "text/plain" })
+      await group.sendToAll('plain "text"\n', { contentType: "text/plain" })
       await group.sendToAll("a string as JSON")
-      await group.sendToAll({ nested: [1, null, { "__proto__x": "é" }] })
+      await group.sendToAll({ nested: [1, null, { __proto__x: "é" }] })
       await group.sendToAll(Buffer.from([0, 255, 7]))
       const [text, string, json, bytes] = await party.received.count(4)
-      expect([text, string, json]).toEqual(["plain \"text\"\n", "a string as JSON", { nested: [1, null, { "__proto__x": "é" }] }])
+      expect([text, string, json]).toEqual([
+        'plain "text"\n',
+        "a string as JSON",
+        { nested: [1, null, { __proto__x: "é" }] }
+      ])
       expect([...new Uint8Array(bytes as ArrayBuffer)]).toEqual([0, 255, 7])
     })
   }
@@ -62,7 +66,9 @@ describe("messages between the real SDKs", () => {
     expect(await sender.received.count(2)).toEqual([{ n: 1 }, { n: 3 }])
     expect(froms).toEqual(["ann", "ann", "ann"])
     await receiver.client.leaveGroup("g")
-    expect(emulator.connections("chat").find(({ connectionId }) => connectionId === receiver.connectionId)?.groups).toEqual([])
+    expect(
+      emulator.connections("chat").find(({ connectionId }) => connectionId === receiver.connectionId)?.groups
+    ).toEqual([])
   })
 
   it("are Forbidden without the role for that very group", async () => {
@@ -77,8 +83,13 @@ describe("messages between the real SDKs", () => {
   it("are executed once for each ackId, and a refused one may be tried again", async () => {
     const emulator = await start()
     const service = serviceOf(emulator)
-    const { client, received, connectionId } = await connect(emulator, { roles: ["webpubsub.joinLeaveGroup.g"], groups: ["g"] })
-    await expect(client.sendToGroup("g", "x", "text", { ackId: 7 })).rejects.toMatchObject({ errorDetail: { name: "Forbidden" } })
+    const { client, received, connectionId } = await connect(emulator, {
+      roles: ["webpubsub.joinLeaveGroup.g"],
+      groups: ["g"]
+    })
+    await expect(client.sendToGroup("g", "x", "text", { ackId: 7 })).rejects.toMatchObject({
+      errorDetail: { name: "Forbidden" }
+    })
     await service.grantPermission(connectionId, "sendToGroup", { targetName: "g" })
     expect(await client.sendToGroup("g", "x", "text", { ackId: 7 })).toMatchObject({ isDuplicated: false })
     expect(await client.sendToGroup("g", "x", "text", { ackId: 7 })).toMatchObject({ isDuplicated: true })
@@ -87,19 +98,45 @@ describe("messages between the real SDKs", () => {
   })
 })
 
+describe("a client that does not read", () => {
+  it("is closed when 16 MB wait for it, and the others are served on", async () => {
+    const emulator = await start()
+    const url = await rawUrl(emulator, { groups: ["g"] })
+    const stalled = await openSocket(url, JSON_V1)
+    await stalled.frames.count(1)
+    stalled.socket.pause()
+    const reader = await connect(emulator, { groups: ["g"] }, "json")
+    const group = serviceOf(emulator).group("g")
+    const large = "x".repeat(1024 * 1024)
+    let sent = 0
+    while (emulator.connections("chat").length === 2 && sent < 100) {
+      await group.sendToAll(large, { contentType: "text/plain" })
+      sent++
+    }
+    expect(emulator.connections("chat").map(({ connectionId }) => connectionId)).toEqual([reader.connectionId])
+    expect(sent).toBeGreaterThan(16)
+    await reader.received.count(sent)
+  })
+})
+
 describe("frames on the wire", () => {
   it("have the service's key order and nothing more in the plain protocol", async () => {
     const emulator = await start()
     const raw = await openSocket(await rawUrl(emulator, { userId: "u", groups: ["g"] }), JSON_V1)
     await raw.frames.count(1)
-    expect(JSON.parse(raw.frames.items[0]!)).toEqual({ type: "system", event: "connected", userId: "u", connectionId: expect.any(String) })
+    expect(JSON.parse(raw.frames.items[0]!)).toEqual({
+      type: "system",
+      event: "connected",
+      userId: "u",
+      connectionId: expect.any(String)
+    })
     await serviceOf(emulator).sendToAll({ a: 1 })
     await serviceOf(emulator).group("g").sendToAll("t", { contentType: "text/plain" })
     raw.send({ type: "ping" })
     expect((await raw.frames.count(4)).slice(1)).toEqual([
-      "{\"type\":\"message\",\"from\":\"server\",\"dataType\":\"json\",\"data\":{\"a\":1}}",
-      "{\"type\":\"message\",\"from\":\"group\",\"group\":\"g\",\"dataType\":\"text\",\"data\":\"t\"}",
-      "{\"type\":\"pong\"}"
+      '{"type":"message","from":"server","dataType":"json","data":{"a":1}}',
+      '{"type":"message","from":"group","group":"g","dataType":"text","data":"t"}',
+      '{"type":"pong"}'
     ])
   })
 
@@ -107,11 +144,14 @@ describe("frames on the wire", () => {
     const emulator = await start()
     const raw = await openSocket(await rawUrl(emulator, { groups: ["g"] }), RELIABLE)
     await raw.frames.count(1)
-    expect(JSON.parse(raw.frames.items[0]!)).toMatchObject({ event: "connected", reconnectionToken: expect.any(String) })
+    expect(JSON.parse(raw.frames.items[0]!)).toMatchObject({
+      event: "connected",
+      reconnectionToken: expect.any(String)
+    })
     for (let i = 0; i < 3; i++) await serviceOf(emulator).group("g").sendToAll("t", { contentType: "text/plain" })
     expect((await raw.frames.count(4)).slice(1).map((frame) => JSON.parse(frame).sequenceId)).toEqual([1, 2, 3])
     expect(raw.frames.items[1]).toBe(
-      "{\"sequenceId\":1,\"type\":\"message\",\"from\":\"group\",\"group\":\"g\",\"dataType\":\"text\",\"data\":\"t\"}"
+      '{"sequenceId":1,"type":"message","from":"group","group":"g","dataType":"text","data":"t"}'
     )
   })
 
@@ -122,6 +162,6 @@ describe("frames on the wire", () => {
     await serviceOf(emulator).group("g").sendToAll({ a: 1 })
     await raw.frames.count(1)
     raw.send("hello")
-    expect(await raw.frames.count(2)).toEqual(["{\"a\":1}", "hello"])
+    expect(await raw.frames.count(2)).toEqual(['{"a":1}', "hello"])
   })
 })

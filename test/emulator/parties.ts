@@ -71,15 +71,18 @@ export const connect = async (
   options: WebPubSubClientOptions = {}
 ): Promise<Party> => {
   const service = serviceOf(emulator)
-  const client = new WebPubSubClient({ getClientAccessUrl: async () => (await service.getClientAccessToken(token)).url }, {
-    protocol: protocol === "reliable" ? WebPubSubJsonReliableProtocol() : WebPubSubJsonProtocol(),
-    // The SDK keeps timers of these lengths after stop(); the defaults would hold the process for 40 s.
-    keepAliveTimeoutInMs: 0,
-    keepAliveIntervalInMs: 0,
-    messageRetryOptions: { maxRetries: 0 },
-    reconnectRetryOptions: { retryDelayInMs: 20 },
-    ...options
-  })
+  const client = new WebPubSubClient(
+    { getClientAccessUrl: async () => (await service.getClientAccessToken(token)).url },
+    {
+      protocol: protocol === "reliable" ? WebPubSubJsonReliableProtocol() : WebPubSubJsonProtocol(),
+      // The SDK keeps timers of these lengths after stop(); the defaults would hold the process for 40 s.
+      keepAliveTimeoutInMs: 0,
+      keepAliveIntervalInMs: 0,
+      messageRetryOptions: { maxRetries: 0 },
+      reconnectRetryOptions: { retryDelayInMs: 20 },
+      ...options
+    }
+  )
   const received = new Inbox<unknown>()
   const connected = new Inbox<string>()
   const disconnected = new Inbox<string | undefined>()
@@ -113,7 +116,12 @@ export const openSocket = (url: string, subprotocol?: string | string[]): Promis
     socket.on("unexpected-response", (_request, response) => reject(new Error(`refused with ${response.statusCode}`)))
     socket.on("error", reject)
     socket.on("open", () =>
-      resolve({ socket, frames, closed, send: (frame) => socket.send(typeof frame === "string" ? frame : JSON.stringify(frame)) })
+      resolve({
+        socket,
+        frames,
+        closed,
+        send: (frame) => socket.send(typeof frame === "string" ? frame : JSON.stringify(frame))
+      })
     )
   })
 

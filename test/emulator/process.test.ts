@@ -16,7 +16,7 @@ const launch = (args: readonly string[], env: NodeJS.ProcessEnv = {}) => {
   onRelease(() => child.kill("SIGKILL"))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   let errors = ""
-  child.stderr.on("data", (chunk) => errors += String(chunk))
+  child.stderr.on("data", (chunk) => (errors += String(chunk)))
   return {
     child,
     exited: once(child, "exit"),
@@ -29,8 +29,13 @@ describe("the emulator as a process", () => {
   it("says where it is in one JSON line, serves the SDK, and ends on SIGTERM", async () => {
     const { child, exited, line } = launch(["--access-key", "secret"])
     const ready = await line()
-    expect(ready).toMatchObject({ accessKey: "secret", connectionString: `Endpoint=${ready["url"]};AccessKey=secret;Version=1.0;` })
-    const service = new WebPubSubServiceClient(String(ready["connectionString"]), "chat", { allowInsecureConnection: true })
+    expect(ready).toMatchObject({
+      accessKey: "secret",
+      connectionString: `Endpoint=${ready["url"]};AccessKey=secret;Version=1.0;`
+    })
+    const service = new WebPubSubServiceClient(String(ready["connectionString"]), "chat", {
+      allowInsecureConnection: true
+    })
     const raw = await openSocket((await service.getClientAccessToken({ groups: ["g"] })).url, RELIABLE)
     await service.group("g").sendToAll("hello", { contentType: "text/plain" })
     expect((await raw.frames.count(2))[1]).toContain("hello")
@@ -41,7 +46,7 @@ describe("the emulator as a process", () => {
   it("takes commands from its parent and ends with it", async () => {
     const { child, exited, line } = launch(["--with-parent"])
     await line()
-    child.stdin.write("{\"faults\":{\"restDelayMillis\":5}}\n{\"faults\":{\"nonsense\":5}}\nnot JSON\n{\"stats\":true}\n")
+    child.stdin.write('{"faults":{"restDelayMillis":5}}\n{"faults":{"nonsense":5}}\nnot JSON\n{"stats":true}\n')
     expect(await line()).toEqual({ ok: true })
     expect(await line()).toMatchObject({ ok: false, message: expect.stringContaining("nonsense") })
     expect(await line()).toMatchObject({ ok: false })
@@ -51,7 +56,13 @@ describe("the emulator as a process", () => {
   })
 
   it("refuses bad arguments with usage and status 2, and production with status 1", async () => {
-    for (const args of [["--port", "x"], ["--nothing"], ["--event-handler", "x"], ["--system-events", "joined"], ["--port", "99999"]]) {
+    for (const args of [
+      ["--port", "x"],
+      ["--nothing"],
+      ["--event-handler", "x"],
+      ["--system-events", "joined"],
+      ["--port", "99999"]
+    ]) {
       const { exited, errors } = launch(args)
       expect([args, await exited]).toEqual([args, [2, null]])
       expect(errors()).toContain("--access-key")

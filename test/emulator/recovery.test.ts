@@ -43,7 +43,11 @@ describe("a cut reliable connection", () => {
     const frames = (await again.frames.count(4)).map((frame) => JSON.parse(frame))
     expect(frames[0]).toMatchObject({ event: "connected", userId: "u", connectionId })
     expect(frames[0].reconnectionToken).not.toBe(reconnectionToken)
-    expect(frames.slice(1).map(({ sequenceId, data }) => [sequenceId, data])).toEqual([[3, 3], [4, 4], [5, 5]])
+    expect(frames.slice(1).map(({ sequenceId, data }) => [sequenceId, data])).toEqual([
+      [3, 3],
+      [4, 4],
+      [5, 5]
+    ])
     // A client that was cut before it read the new token still has the old one.
     again.socket.terminate()
     const third = await openSocket(recoveryUrl(emulator, connectionId, reconnectionToken), RELIABLE)
@@ -62,7 +66,10 @@ describe("a cut reliable connection", () => {
 
   it("remembers the ackIds of before", async () => {
     const emulator = await start()
-    const { client, received, connected } = await connect(emulator, { groups: ["g"], roles: ["webpubsub.sendToGroup.g"] })
+    const { client, received, connected } = await connect(emulator, {
+      groups: ["g"],
+      roles: ["webpubsub.sendToGroup.g"]
+    })
     await client.sendToGroup("g", "once", "text", { ackId: 3 })
     emulator.cut()
     await serviceOf(emulator).group("g").sendToAll("back")
@@ -86,15 +93,14 @@ describe("a cut reliable connection", () => {
     const emulator = await start()
     const { connectionId, reconnectionToken } = await connected(emulator)
     const other = await connected(emulator)
-    for (
-      const url of [
-        recoveryUrl(emulator, connectionId, "x"),
-        recoveryUrl(emulator, connectionId, other.reconnectionToken),
-        recoveryUrl(emulator, connectionId, `${reconnectionToken}x`),
-        recoveryUrl(emulator, "unknown", reconnectionToken),
-        recoveryUrl(emulator, connectionId, reconnectionToken).replace("/hubs/chat", "/hubs/other")
-      ]
-    ) expect((await (await openSocket(url, RELIABLE)).closed).code).toBe(1008)
+    for (const url of [
+      recoveryUrl(emulator, connectionId, "x"),
+      recoveryUrl(emulator, connectionId, other.reconnectionToken),
+      recoveryUrl(emulator, connectionId, `${reconnectionToken}x`),
+      recoveryUrl(emulator, "unknown", reconnectionToken),
+      recoveryUrl(emulator, connectionId, reconnectionToken).replace("/hubs/chat", "/hubs/other")
+    ])
+      expect((await (await openSocket(url, RELIABLE)).closed).code).toBe(1008)
     expect(emulator.connections("chat").filter(({ online }) => online)).toHaveLength(2)
   })
 
@@ -139,13 +145,15 @@ describe("what a reliable client leaves unacknowledged", () => {
     const emulator = await start()
     const { raw, connectionId } = await connected(emulator)
     const other = await connect(emulator, { roles: ["webpubsub.sendToGroup.g"] })
-    for (let i = 1; i <= 3_000; i++) {
-      if (i % 500 === 0) {
-        await other.client.sendToGroup("g", "x", "text")
-        await raw.frames.count(1 + i)
-        raw.send({ type: "sequenceAck", sequenceId: i })
-        await expect.poll(() => emulator.connections("chat").find((found) => found.connectionId === connectionId)?.unacked).toBe(0)
-      } else await other.client.sendToGroup("g", "x", "text", { fireAndForget: true })
+    const unacked = () => emulator.connections("chat").find((found) => found.connectionId === connectionId)?.unacked
+    for (let sent = 500; sent <= 3_000; sent += 500) {
+      for (let i = 0; i < 500; i++) await other.client.sendToGroup("g", "x", "text", { fireAndForget: true })
+      await raw.frames.count(1 + sent)
+      expect(unacked()).toBe(500)
+      raw.send({ type: "sequenceAck", sequenceId: sent - 100 })
+      await expect.poll(unacked).toBe(100)
+      raw.send({ type: "sequenceAck", sequenceId: sent })
+      await expect.poll(unacked).toBe(0)
     }
   })
 })

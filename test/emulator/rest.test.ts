@@ -9,7 +9,11 @@ afterEach(release)
 /** A request with a token of its own for exactly this URL. */
 const call = (emulator: Emulator, method: string, path: string, init: RequestInit = {}): Promise<Response> => {
   const url = emulator.url + path
-  return fetch(url, { method, ...init, headers: { Authorization: bearer(emulator.accessKey, { aud: url }), ...init.headers } })
+  return fetch(url, {
+    method,
+    ...init,
+    headers: { Authorization: bearer(emulator.accessKey, { aud: url }), ...init.headers }
+  })
 }
 const text = { "Content-Type": "text/plain" }
 
@@ -43,7 +47,10 @@ describe("the REST API through Azure's service SDK", () => {
     await service.group("d").addUser("ann")
     await service.removeUserFromAllGroups("ann")
     expect(groups()).toEqual([])
-    await expect(service.group("d").addConnection("nobody")).rejects.toMatchObject({ statusCode: 404, code: "NotFound" })
+    await expect(service.group("d").addConnection("nobody")).rejects.toMatchObject({
+      statusCode: 404,
+      code: "NotFound"
+    })
     await service.group("d").removeConnection("nobody")
   })
 
@@ -64,9 +71,11 @@ describe("the REST API through Azure's service SDK", () => {
   it("closes a group's, a user's and all connections but the excluded", async () => {
     const emulator = await start()
     const service = serviceOf(emulator)
-    const parties = await Promise.all(["ann", "ann", "bob", "eve"].map((userId) =>
-      connect(emulator, { userId, groups: [userId] }, "json", { autoReconnect: false })
-    ))
+    const parties = await Promise.all(
+      ["ann", "ann", "bob", "eve"].map((userId) =>
+        connect(emulator, { userId, groups: [userId] }, "json", { autoReconnect: false })
+      )
+    )
     const ids = () => emulator.connections("chat").map(({ connectionId }) => connectionId)
     const [ann, ann2, bob, eve] = parties.map(({ connectionId }) => connectionId)
     await service.group("bob").closeAllConnections({ reason: "group" })
@@ -84,14 +93,18 @@ describe("the REST API through Azure's service SDK", () => {
     const emulator = await start()
     const parties = await Promise.all(["a", "b", "c"].map((userId) => connect(emulator, { userId, groups: ["g h"] })))
     const found: (string | undefined)[] = []
-    for await (const { userId } of await serviceOf(emulator).group("g h").listConnections({ maxPageSize: 2 })) found.push(userId)
+    for await (const { userId } of await serviceOf(emulator).group("g h").listConnections({ maxPageSize: 2 }))
+      found.push(userId)
     expect(found.toSorted()).toEqual(["a", "b", "c"])
     expect(parties).toHaveLength(3)
   })
 
   it("tells errors as the SDK reads them: status, code and message", async () => {
     const emulator = await start()
-    const failure = await serviceOf(emulator).group("g").sendToAll("x", { filter: "userId eq null" }).catch((cause: unknown) => cause)
+    const failure = await serviceOf(emulator)
+      .group("g")
+      .sendToAll("x", { filter: "userId eq null" })
+      .catch((cause: unknown) => cause)
     expect(failure).toBeInstanceOf(RestError)
     expect(failure).toMatchObject({ statusCode: 501, code: "NotImplemented" })
   })
@@ -111,10 +124,34 @@ describe("a bad REST request", () => {
       ["POST", `${base}/:send?messageTtlSeconds=301`, { headers: text, body: "x" }, 400, "InvalidParameter"],
       ["POST", `${base}/:send?messageTtlSeconds=1e1`, { headers: text, body: "x" }, 400, "InvalidParameter"],
       ["POST", `${base}/groups/g/:send`, { headers: { "Content-Type": "text/html" }, body: "x" }, 400, "InvalidBody"],
-      ["POST", `${base}/groups/g/:send`, { headers: { "Content-Type": "application/json" }, body: "{" }, 400, "InvalidBody"],
-      ["POST", `${base}/groups/g/:send`, { headers: { "Content-Type": "application/json" }, body: "" }, 400, "InvalidBody"],
-      ["POST", `${base}/groups/g/:send`, { headers: { "Content-Type": "application/json" }, body: "1},\"type\":\"system\",{" }, 400, "InvalidBody"],
-      ["POST", `${base}/groups/g/:send`, { headers: { "Content-Type": "application/json" }, body: "[".repeat(100_000) + "]".repeat(100_000) }, 400, "InvalidBody"],
+      [
+        "POST",
+        `${base}/groups/g/:send`,
+        { headers: { "Content-Type": "application/json" }, body: "{" },
+        400,
+        "InvalidBody"
+      ],
+      [
+        "POST",
+        `${base}/groups/g/:send`,
+        { headers: { "Content-Type": "application/json" }, body: "" },
+        400,
+        "InvalidBody"
+      ],
+      [
+        "POST",
+        `${base}/groups/g/:send`,
+        { headers: { "Content-Type": "application/json" }, body: '1},"type":"system",{' },
+        400,
+        "InvalidBody"
+      ],
+      [
+        "POST",
+        `${base}/groups/g/:send`,
+        { headers: { "Content-Type": "application/json" }, body: "[".repeat(100_000) + "]".repeat(100_000) },
+        400,
+        "InvalidBody"
+      ],
       ["POST", `${base}/groups/g/:send`, { headers: text, body: new Uint8Array([0xff, 0xfe]) }, 400, "InvalidBody"],
       ["POST", `${base}/groups/g/:send`, { headers: text, body: "x".repeat(1024 * 1024 + 1) }, 413, "PayloadTooLarge"],
       ["GET", `${base}/groups/g/:send`, {}, 405, "MethodNotAllowed"],
@@ -125,10 +162,14 @@ describe("a bad REST request", () => {
     ]
     for (const [method, path, init, status, code] of cases) {
       const response = await call(emulator, method, path, init)
-      expect([path.slice(0, 60), response.status, response.headers.get("x-ms-error-code")]).toEqual([path.slice(0, 60), status, code])
+      expect([path.slice(0, 60), response.status, response.headers.get("x-ms-error-code")]).toEqual([
+        path.slice(0, 60),
+        status,
+        code
+      ])
       expect(await response.json()).toMatchObject({ code, message: expect.any(String) })
-      if (status === 405) expect(response.headers.get("allow")).toBe("POST")
     }
+    expect((await call(emulator, "GET", `${base}/:send`)).headers.get("allow")).toBe("POST")
     await call(emulator, "POST", `${base}/groups/g/:send`, { headers: text, body: "only this" })
     expect(await received.count(1)).toEqual(["only this"])
   })
@@ -139,8 +180,12 @@ describe("a bad REST request", () => {
     const path = "/api/hubs/chat/groups/g/:send"
     for (let i = 0; i < 2; i++) {
       expect((await call(emulator, "POST", path, { headers: text, body: "x".repeat(1024 * 1024) })).status).toBe(202)
-      expect((await call(emulator, "POST", path, { headers: text, body: "x".repeat(1024 * 1024 + 1) })).status).toBe(413)
-      expect((await call(emulator, "POST", path, { headers: { "Content-Type": "application/json" }, body: "{" })).status).toBe(400)
+      expect((await call(emulator, "POST", path, { headers: text, body: "x".repeat(1024 * 1024 + 1) })).status).toBe(
+        413
+      )
+      expect(
+        (await call(emulator, "POST", path, { headers: { "Content-Type": "application/json" }, body: "{" })).status
+      ).toBe(400)
     }
     expect((await received.count(2)).map((data) => String(data).length)).toEqual([1024 * 1024, 1024 * 1024])
   })

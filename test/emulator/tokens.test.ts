@@ -16,7 +16,7 @@ const wrongTokens = (key: string, aud: string, other: string): Readonly<Record<s
   "alg none": unsigned(sign(key, { aud }, { alg: "none" })),
   "another alg": sign(key, { aud }, { alg: "HS512" }),
   "no signature": unsigned(sign(key, { aud })),
-  "expired": sign(key, { aud, exp: seconds() - 1 }),
+  expired: sign(key, { aud, exp: seconds() - 1 }),
   "no exp": sign(key, { aud, exp: undefined }),
   "exp as text": sign(key, { aud, exp: "9999999999" }),
   "not yet valid": sign(key, { aud, nbf: seconds() + 60 }),
@@ -30,17 +30,28 @@ describe("a client's token", () => {
   it("lets in whom it names, by query or by header, from either key", async () => {
     const emulator = await start({ accessKey: "first", secondaryAccessKey: "second" })
     for (const key of ["first", "second"]) {
-      const token = sign(key, { aud: `${emulator.url}/client/hubs/chat`, sub: key, role: "webpubsub.sendToGroup", "webpubsub.group": "g" })
+      const token = sign(key, {
+        aud: `${emulator.url}/client/hubs/chat`,
+        sub: key,
+        role: "webpubsub.sendToGroup",
+        "webpubsub.group": "g"
+      })
       await openSocket(clientUrl(emulator, token), RELIABLE)
     }
-    expect(emulator.connections("chat").map(({ userId, groups }) => [userId, groups])).toEqual([["first", ["g"]], ["second", ["g"]]])
+    expect(emulator.connections("chat").map(({ userId, groups }) => [userId, groups])).toEqual([
+      ["first", ["g"]],
+      ["second", ["g"]]
+    ])
   })
 
   it("may come to /client?hub= and be made by :generateToken", async () => {
     const emulator = await start()
     const url = `${emulator.url}/api/hubs/chat/:generateToken?userId=u&role=webpubsub.joinLeaveGroup.g&minutesToExpire=1`
-    const response = await fetch(url, { method: "POST", headers: { Authorization: `Bearer ${sign(emulator.accessKey, { aud: url })}` } })
-    const { token } = await response.json() as { token: string }
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${sign(emulator.accessKey, { aud: url })}` }
+    })
+    const { token } = (await response.json()) as { token: string }
     const raw = await openSocket(`${clientUrl(emulator, token, "/client/")}&hub=chat`, RELIABLE)
     raw.send({ type: "joinGroup", group: "g", ackId: 1 })
     expect(JSON.parse((await raw.frames.count(2))[1]!)).toEqual({ type: "ack", ackId: 1, success: true })
@@ -48,7 +59,11 @@ describe("a client's token", () => {
 
   it("that is wrong in any way is refused with 401 and opens nothing", async () => {
     const emulator = await start()
-    const tokens = wrongTokens(emulator.accessKey, `${emulator.url}/client/hubs/chat`, `${emulator.url}/client/hubs/other`)
+    const tokens = wrongTokens(
+      emulator.accessKey,
+      `${emulator.url}/client/hubs/chat`,
+      `${emulator.url}/client/hubs/other`
+    )
     for (const [what, token] of Object.entries(tokens)) {
       await expect(openSocket(clientUrl(emulator, token), RELIABLE), what).rejects.toThrow("refused with 401")
     }
@@ -58,9 +73,17 @@ describe("a client's token", () => {
 
   it("is checked when connecting only: a connection outlives it", async () => {
     const emulator = await start()
-    const token = sign(emulator.accessKey, { aud: `${emulator.url}/client/hubs/chat`, exp: seconds() + 2, "webpubsub.group": ["g"] })
+    const token = sign(emulator.accessKey, {
+      aud: `${emulator.url}/client/hubs/chat`,
+      exp: seconds() + 2,
+      "webpubsub.group": ["g"]
+    })
     const raw = await openSocket(clientUrl(emulator, token), RELIABLE)
-    await expect.poll(() => openSocket(clientUrl(emulator, token), RELIABLE).then(() => "open", String), { timeout: 5_000, interval: 250 })
+    await expect
+      .poll(() => openSocket(clientUrl(emulator, token), RELIABLE).then(() => "open", String), {
+        timeout: 5_000,
+        interval: 250
+      })
       .toContain("401")
     await serviceOf(emulator).group("g").sendToAll("still here")
     expect((await raw.frames.count(2))[1]).toContain("still here")
@@ -70,13 +93,19 @@ describe("a client's token", () => {
     const emulator = await start()
     const token = sign(emulator.accessKey, { aud: `${emulator.url}/client/hubs/chat` })
     await expect(openSocket(clientUrl(emulator, token, "/client/hubs/1"), RELIABLE)).rejects.toThrow("refused with 400")
-    await expect(openSocket(clientUrl(emulator, token, "/clients/mqtt/hubs/chat"), "mqtt")).rejects.toThrow("refused with 404")
+    await expect(openSocket(clientUrl(emulator, token, "/clients/mqtt/hubs/chat"), "mqtt")).rejects.toThrow(
+      "refused with 404"
+    )
   })
 })
 
 describe("a REST token", () => {
   const post = (emulator: Emulator, token: string, path: string): Promise<Response> =>
-    fetch(emulator.url + path, { method: "POST", body: "x", headers: { "Content-Type": "text/plain", Authorization: `Bearer ${token}` } })
+    fetch(emulator.url + path, {
+      method: "POST",
+      body: "x",
+      headers: { "Content-Type": "text/plain", Authorization: `Bearer ${token}` }
+    })
 
   it("that is wrong in any way is refused with 401, before and after the same URL was called rightly", async () => {
     const emulator = await start()
@@ -91,7 +120,7 @@ describe("a REST token", () => {
       }
       expect((await post(emulator, sign(emulator.accessKey, { aud: emulator.url + path }), path)).status).toBe(202)
     }
-    expect((await received.count(2))).toEqual(["x", "x"])
+    expect(await received.count(2)).toEqual(["x", "x"])
   })
 
   it("may leave out the query, and is remembered only until it expires and only for its URL", async () => {
@@ -100,9 +129,17 @@ describe("a REST token", () => {
     const token = sign(emulator.accessKey, { aud: emulator.url + path, exp: seconds() + 2 })
     expect((await post(emulator, token, `${path}?api-version=2024-12-01`)).status).toBe(202)
     expect((await post(emulator, token, `${path}?api-version=2024-12-01`)).status).toBe(202)
-    await post(emulator, sign(emulator.accessKey, { aud: emulator.url + path.replace("/g/", "/h/") }), path.replace("/g/", "/h/"))
+    await post(
+      emulator,
+      sign(emulator.accessKey, { aud: emulator.url + path.replace("/g/", "/h/") }),
+      path.replace("/g/", "/h/")
+    )
     expect((await post(emulator, token, path.replace("/g/", "/h/"))).status).toBe(401)
-    await expect.poll(async () => (await post(emulator, token, `${path}?api-version=2024-12-01`)).status, { timeout: 5_000, interval: 250 })
+    await expect
+      .poll(async () => (await post(emulator, token, `${path}?api-version=2024-12-01`)).status, {
+        timeout: 5_000,
+        interval: 250
+      })
       .toBe(401)
   })
 

@@ -33,8 +33,13 @@ const TABLE: readonly Row[] = [
     packages: "effect/|node:|uuid$|canonicalize$|@standard-schema/spec$"
   },
   {
+    who: "src/server/(Backend|createBackend|ServerServices)\\.ts$",
+    modules: `${SHARED}|src/(server|agent)/`,
+    packages: "effect/|node:"
+  },
+  {
     who: "src/server/",
-    modules: `${SHARED}|src/server/|src/agent/(registry|defineAgent|Agent|Run)\\.ts`,
+    modules: `${SHARED}|src/server/|src/agent/(defineAgent|standardSchema|enqueue)\\.ts`,
     packages: "effect/|node:|uuid$|canonicalize$|jose$|@standard-schema/spec$"
   },
   { who: "src/emulator/", modules: "src/emulator/", packages: "node:|jose$|ws$|uuid$" },

@@ -1,16 +1,15 @@
 /**
  * The hot path: one frame to one group, as a POST over kept-alive sockets with a kept token.
  *
- * The vendor's SDK signs anew and walks its pipeline at every call, some 30 times the cost of the request itself.
+ * The vendor's SDK signs anew and walks its pipeline at every call, many times the cost of the request itself.
  * Frames go out as `text/plain`, so that they reach clients byte for byte. Nothing is retried here but a stale socket
  * and a token that was refused once; what is lost, clients fetch from the log.
  */
-import * as http from "node:http"
-import * as https from "node:https"
 import * as Effect from "effect/Effect"
 import type { GatewayService, GroupName } from "../../../src/ports/Gateway.ts"
 import { FrameTooLarge, GatewayError, GatewayRefused, GatewayThrottled, GatewayUnavailable } from "../../../src/ports/GatewayError.ts"
 import { capabilities } from "./capabilities.ts"
+import { makeRestPost, type Answer } from "./restPost.ts"
 import type { RestTokens } from "./restToken.ts"
 import type { Settings } from "./settings.ts"
 
@@ -44,16 +43,7 @@ export const remedy = (settings: Settings, status: number): string =>
       : 'give the credential\'s identity the role "Web PubSub Service Owner" on the resource'
 
 export const makePublish = (settings: Settings, tokens: RestTokens) => {
-  const endpoint = new URL(settings.endpoint)
-  const transport = endpoint.protocol === "https:" ? https : http
-  const agent = new transport.Agent({ keepAlive: true, maxSockets: settings.maxSockets, timeout: settings.timeoutMillis })
-  const base = {
-    agent,
-    method: "POST",
-    protocol: endpoint.protocol,
-    hostname: endpoint.hostname.replace(/^\[|\]$/g, ""),
-    port: endpoint.port
-  }
+  const rest = makeRestPost(new URL(settings.endpoint), settings)
   const hubPath = `/api/hubs/${encodeURIComponent(settings.hub)}/groups/`
 
   const publish: GatewayService["publish"] = (group: GroupName, frame: string) => {
@@ -63,48 +53,35 @@ export const makePublish = (settings: Settings, tokens: RestTokens) => {
     const url = settings.endpoint + path
 
     return Effect.callback<void, GatewayError>((resume) => {
-      let request: http.ClientRequest | undefined
+      let cancel = () => {}
       let interrupted = false
       const unavailable = (cause: unknown) => resume(failed(new GatewayUnavailable({ cause: withoutRequest(cause) })))
 
-      const send = (authorization: string, mayResign: boolean, mayReconnect: boolean): void => {
+      const send = (authorization: string, mayResign: boolean): void => {
         if (interrupted) return
-        const current = transport.request({ ...base, path, headers: { authorization, "content-type": "text/plain" } })
-        request = current
-        current.on("response", (response) => {
-          // Drained, so that the socket can be used again.
-          response.resume()
-          const status = response.statusCode as number
-          if (status < 300) resume(Effect.void)
-          else if (status === 401 && mayResign) tokens.make(url).then((fresh) => send(fresh, false, true), unavailable)
-          else resume(failed(reasonOf(settings, response, frame)))
+        cancel = rest.send(path, `authorization: ${authorization}\r\ncontent-type: text/plain\r\n`, frame, (answer) => {
+          if (answer instanceof Error) unavailable(answer)
+          else if (answer.status < 300) resume(Effect.void)
+          else if (answer.status === 401 && mayResign) resign(false)
+          else resume(failed(reasonOf(settings, answer, frame)))
         })
-        current.on("timeout", () => current.destroy(new Error(`no answer within ${settings.timeoutMillis} ms`)))
-        current.on("error", (cause: NodeJS.ErrnoException) => {
-          // The service closed an idle socket just as it was used: the frame was not taken.
-          if (mayReconnect && current.reusedSocket && cause.code === "ECONNRESET") send(authorization, mayResign, false)
-          else unavailable(cause)
-        })
-        current.end(frame)
       }
+      const resign = (mayResign: boolean) => void tokens.make(url).then((fresh) => send(fresh, mayResign), unavailable)
 
       const authorization = tokens.peek(url)
-      if (authorization !== undefined) send(authorization, true, true)
-      else tokens.make(url).then((fresh) => send(fresh, true, true), unavailable)
+      if (authorization !== undefined) send(authorization, true)
+      else resign(true)
       return Effect.sync(() => {
         interrupted = true
-        request?.destroy()
+        cancel()
       })
     })
   }
-  return { publish, close: () => agent.destroy() }
+  return { publish, close: rest.close }
 }
 
-const reasonOf = (settings: Settings, response: http.IncomingMessage, frame: string): Reason => {
-  const status = response.statusCode as number
-  if (status === 429) {
-    return new GatewayThrottled({ retryAfterMillis: retryAfterMillis(response.headers["retry-after"], Date.now()) })
-  }
+const reasonOf = (settings: Settings, { status, retryAfter }: Answer, frame: string): Reason => {
+  if (status === 429) return new GatewayThrottled({ retryAfterMillis: retryAfterMillis(retryAfter, Date.now()) })
   if (status === 413) return new FrameTooLarge({ sizeBytes: Buffer.byteLength(frame), limitBytes: capabilities.maxFrameBytes })
   if (status < 500 && status !== 408) return new GatewayRefused({ status, remedy: remedy(settings, status) })
   return new GatewayUnavailable({ cause: new Error(`the service answered ${status}`) })

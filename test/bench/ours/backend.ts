@@ -11,6 +11,7 @@ import { memoryLog } from "throughline/adapters/logs/memory"
 import { sqliteLog } from "throughline/adapters/logs/sqlite"
 import { memoryQueue } from "throughline/adapters/queues/memory"
 import { serve, startWorker } from "throughline/node"
+import * as z from "zod"
 import { answer } from "../child.ts"
 import type { LogChoice } from "../ours.ts"
 import { pace, type Load } from "../workload.ts"
@@ -22,7 +23,8 @@ export interface Serving {
 const typing: Pick<Run, "text">[] = []
 const typist = defineAgent({
   name: "typist",
-  run: (run, input: { readonly run: number }) => {
+  input: z.object({ run: z.number() }),
+  run: (run, input) => {
     typing[input.run] = run
     return new Promise<void>((resolve) => run.signal.addEventListener("abort", () => resolve()))
   }
