@@ -5,8 +5,9 @@
  * installed it is used, with the provider's own key; otherwise the AI SDK's gateway, with `AI_GATEWAY_API_KEY`.
  * `ai` is loaded only when a model is set.
  */
-import type { Run } from "throughline"
-import type { LanguageModel } from "ai"
+import type { LanguageModel, ModelMessage } from "ai"
+import { AgentError } from "throughline"
+import type { Run, StreamAdapter } from "throughline"
 import * as z from "zod"
 import type { Library } from "./library.ts"
 import { searchPage } from "./searching.ts"
@@ -57,10 +58,13 @@ export const answerWith = (model: LanguageModel): AnswerWithModel => async (run,
   ])
   run.status("Thinking")
   const cited = new Map<string, string>()
+  const messages: ModelMessage[] = toModelMessages(await run.history())
+  // A run that was started without a message has its question in the input alone.
+  if (messages.at(-1)?.role !== "user") messages.push({ role: "user", content: asked.question })
   const result = streamText({
     model,
     system: instructions,
-    messages: toModelMessages(await run.history()),
+    messages,
     abortSignal: run.signal,
     stopWhen: stepCountIs(MAX_STEPS),
     // What people say while it works reaches the model before its next step.
@@ -92,6 +96,12 @@ export const answerWith = (model: LanguageModel): AnswerWithModel => async (run,
       })
     }
   })
-  await run.pipe(result.fullStream, aiSdk())
+  try {
+    await run.pipe(result.fullStream, aiSdk as StreamAdapter<unknown, unknown>)
+  } catch (cause) {
+    run.signal.throwIfAborted()
+    const status = typeof cause === "object" && cause !== null && "statusCode" in cause ? ` (it answered ${String(cause.statusCode)})` : ""
+    throw new AgentError(`The language model failed${status}.`, { cause, retryable: true })
+  }
   return { cited: cited.size, sections: cited.size }
 }

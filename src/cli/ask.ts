@@ -13,8 +13,13 @@ import type { Stack, StackOptions } from "./stack.ts"
 /** How long a run that was told to stop may take to say so. */
 const STOP_MILLIS = 5_000
 
+export interface Question {
+  readonly question: string
+  readonly depth: "best" | "all"
+}
+
 /** Resolves with the exit code: 0 completed, 1 failed, 130 stopped by Ctrl-C. */
-export const ask = async (options: StackOptions, question: string, format: "text" | "json"): Promise<number> => {
+export const ask = async (options: StackOptions, question: Question, format: "text" | "json"): Promise<number> => {
   const stop = new AbortController()
   const onSignal = (): void => {
     if (stop.signal.aborted) process.exit(130)
@@ -41,7 +46,7 @@ export const ask = async (options: StackOptions, question: string, format: "text
   }
 }
 
-const conversation = async (stack: Stack, question: string, format: "text" | "json", stop: AbortSignal): Promise<number> => {
+const conversation = async (stack: Stack, question: Question, format: "text" | "json", stop: AbortSignal): Promise<number> => {
   if (stop.aborted) return 130
   const thread = openThread({
     endpoint: `${stack.url}api`,
@@ -51,7 +56,7 @@ const conversation = async (stack: Stack, question: string, format: "text" | "js
   })
   try {
     const outcome = follow(thread, format, stop)
-    const started = await thread.start("librarian", { question }, { message: question })
+    const started = await thread.start("librarian", { ...question }, { message: question.question })
     if (!started.ok) {
       process.stderr.write(`${started.error.message} (${started.error.code})\n`)
       return 1

@@ -36,7 +36,8 @@ const KILL_MILLIS = 5_000
 export const startChild = <In, Out>(options: ChildOptions<In>): Child<In, Out> => {
   const { name, file, channel } = options
   const process_: ChildProcess = spawn(process.execPath, [...process.execArgv, "--disable-warning=ExperimentalWarning", file, ...(options.args ?? [])], {
-    stdio: channel === "ipc" ? ["ignore", "ignore", "inherit", "ipc"] : ["pipe", "pipe", "inherit"],
+    // What a process logs goes to standard error: standard output is the command's own.
+    stdio: channel === "ipc" ? ["ignore", 2, 2, "ipc"] : ["pipe", "pipe", 2],
     env: environment(),
     // Ctrl-C in a terminal is for the command alone, which then ends its processes in order.
     detached: true

@@ -11,6 +11,7 @@ import { parseArgs } from "node:util"
 const USAGE = `throughline start [options]     the librarian: gateway, server and worker on this machine, and a page to ask it
   --docs DIR                    Markdown to answer from; default: this project's own documents
   --ask QUESTION                ask one question here, print the run as it streams, and end
+  --depth all                   with --ask: read every section that fits, not only the best ones
   --json                        with --ask: one protocol event per line, as on the wire
   --gateway NAME                azure-web-pubsub (default, over its emulator) or ws
   --port N                      of the page; default: any free port
@@ -36,6 +37,7 @@ const readStart = (args: readonly string[]) => {
     options: {
       docs: { type: "string" },
       ask: { type: "string" },
+      depth: { type: "string" },
       json: { type: "boolean" },
       gateway: { type: "string" },
       port: { type: "string" },
@@ -47,14 +49,17 @@ const readStart = (args: readonly string[]) => {
   if (gateway !== "azure-web-pubsub" && gateway !== "ws") return refuse(`--gateway knows azure-web-pubsub and ws, not “${gateway}”.`)
   const port = values.port ?? "0"
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) return refuse(`--port must be a number from 0 to 65535, not “${port}”.`)
+  const depth = values.depth ?? "best"
+  if (depth !== "best" && depth !== "all") return refuse(`--depth knows best and all, not “${depth}”.`)
+  if (values.depth !== undefined && values.ask === undefined) return refuse("--depth goes with --ask.")
   if (values.json === true && values.ask === undefined) return refuse("--json goes with --ask.")
   if (values.ask?.trim() === "") return refuse("--ask needs a question.")
   if (values.docs === "") return refuse("--docs needs a folder.")
   if (values.data === "") return refuse("--data needs a folder.")
   return {
     help: values.help === true,
-    ask: values.ask,
-    json: values.json === true,
+    question: values.ask === undefined ? undefined : { question: values.ask, depth: depth as "best" | "all" },
+    format: values.json === true ? ("json" as const) : ("text" as const),
     stack: {
       gateway: gateway as "azure-web-pubsub" | "ws",
       port: Number(port),
@@ -86,8 +91,8 @@ const run = async (args: readonly string[]): Promise<number> => {
         process.stdout.write(USAGE)
         return 0
       }
-      if (wanted.ask === undefined) return (await import("./start.ts")).start(wanted.stack)
-      return (await import("./ask.ts")).ask(wanted.stack, wanted.ask, wanted.json ? "json" : "text")
+      if (wanted.question === undefined) return (await import("./start.ts")).start(wanted.stack)
+      return (await import("./ask.ts")).ask(wanted.stack, wanted.question, wanted.format)
     }
     default:
       return refuse(`There is no command “${command}”.`)

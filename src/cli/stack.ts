@@ -65,7 +65,8 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const close = (): Promise<void> =>
     (closed ??= (async () => {
       // The worker first: what it says last still reaches the log and the screens.
-      for (const child of children.toReversed()) await child.close()
+      await children.at(-1)?.close()
+      await Promise.all(children.map((child) => child.close()))
       if (options.data === undefined) await rm(data, { recursive: true, force: true })
     })())
 
@@ -131,7 +132,7 @@ const startEmulator = (add: Add): StackGateway => {
     open: child
       .next((one): one is Said => one.connectionString !== undefined)
       .then(({ connectionString }) => ({ name: "azure-web-pubsub", connectionString, hub: HUB })),
-    callAt: (url, key) => command({ hub: HUB, eventHandlers: [{ urlTemplate: `${url}?code=${key}`, userEventPattern: "*", systemEvents: [] }] }),
+    callAt: (url, key) => command({ hub: HUB, eventHandlers: [{ urlTemplate: `${url}?code=${key}`, userEventPattern: "*", systemEvents: ["connect"] }] }),
     cut: () => command({ cut: true })
   }
 }

@@ -9,8 +9,8 @@ export const STEADY_MILLIS = 300
 
 const FIRST_MILLIS = 50
 const FIRST_SPREAD_MILLIS = 200
+/** Doubled with each failure, up to 32 s. */
 const STEP_MILLIS = 500
-const MAX_MILLIS = 30_000
 
 /**
  * Milliseconds until the next attempt.
@@ -19,16 +19,10 @@ const MAX_MILLIS = 30_000
  * - `spreadMillis`: `Grant.reconnectSpreadMillis`, or 0 before the first grant
  * - `retryAfterMillis`: what the gateway or backend said; everyone was told, so all are spread beyond it
  */
-export const reconnectDelay = (options: {
-  readonly failures: number
-  readonly spreadMillis: number
-  readonly retryAfterMillis?: number | undefined
-  readonly random: () => number
-}): number => {
-  const { failures, random, retryAfterMillis, spreadMillis } = options
-  if (retryAfterMillis !== undefined) return retryAfterMillis + random() * Math.max(spreadMillis, STEP_MILLIS * 2 ** Math.min(failures, 6))
+export const reconnectDelay = (failures: number, spreadMillis: number, random: () => number, retryAfterMillis?: number): number => {
+  const window = STEP_MILLIS * 2 ** Math.min(Math.max(0, failures - 1), 6)
+  if (retryAfterMillis !== undefined) return retryAfterMillis + random() * Math.max(spreadMillis, window)
   if (failures === 0) return FIRST_MILLIS + random() * FIRST_SPREAD_MILLIS
-  const window = Math.min(STEP_MILLIS * 2 ** (failures - 1), Math.max(spreadMillis, MAX_MILLIS))
   // After a second failure it is no single cut any more: the backend's own measure holds.
   return random() * (failures === 1 ? window : Math.max(window, spreadMillis))
 }

@@ -80,6 +80,8 @@ export const createConnection = (options: {
   /** The one that brings frames, and the one that shall replace it. */
   let current: Link | undefined
   let next: Link | undefined
+  /** The replaced one, which still brings what was on its way. */
+  let old: Link | undefined
   let grant: Grant | undefined
   let asking = false
   let failures = 0
@@ -96,9 +98,9 @@ export const createConnection = (options: {
     for (const set of watchers.values()) for (const watcher of set) run(watcher)
   }
   const covers = (held: Grant | undefined, thread: string) => held !== undefined && Object.hasOwn(held.groups, thread)
+  const serves = (thread: string) => current?.state === "open" && covers(current.grant, thread)
   /** The threads to ask for now. */
   const wanted = () => [...watchers.keys()].filter((thread) => !(environment.now() < (refused.get(thread) ?? 0)))
-  const allCovered = (held: Grant | undefined) => wanted().every((thread) => covers(held, thread))
   const anyActive = () => {
     for (const set of watchers.values()) for (const watcher of set) if (watcher.active()) return true
     return false
@@ -118,13 +120,16 @@ export const createConnection = (options: {
         .catch(reportThrown)
     }, delay)
   }
+  const retry = (retryAfterMillis?: number) =>
+    plan(reconnectDelay(failures, grant?.reconnectSpreadMillis ?? 0, environment.random, retryAfterMillis))
   const failed = (error: Fault, retryAfterMillis = error.retryAfterMillis) => {
     each((watcher) => {
-      if (current?.state !== "open" || !covers(current.grant, watcher.thread)) watcher.onSocket("failed", error)
+      if (!serves(watcher.thread)) watcher.onSocket("failed", error)
     })
     failures++
-    const wait = retryAfterMillis ?? (error.retryable ? undefined : REFUSED_MILLIS)
-    plan(reconnectDelay({ failures, spreadMillis: grant?.reconnectSpreadMillis ?? 0, retryAfterMillis: wait, random: environment.random }))
+    retry(retryAfterMillis ?? (error.retryable ? undefined : REFUSED_MILLIS))
+    // It may have been the grant's fault: ask for another.
+    grant = undefined
   }
 
   const ask = async (threads: readonly string[]): Promise<Grant | Fault> => {
@@ -149,14 +154,14 @@ export const createConnection = (options: {
       if ("code" in one) refuse(thread, one)
     }
     const allowed = wanted()
-    if (current?.state === "open" && allCovered(current.grant)) return current.grant
-    return allowed.length === 0 || allowed.length === threads.length ? given : ask(allowed)
+    if (allowed.every(serves)) return current?.grant ?? given
+    return allowed.length < threads.length ? ask(allowed) : given
   }
 
   const attempt = async () => {
     if (asking || next !== undefined) return
-    if ((current?.state === "open" && grant === current.grant && allCovered(grant)) || wanted().length === 0) return
-    if (grant === undefined || !(environment.now() < Date.parse(grant.expiresAt) - GRANT_MARGIN_MILLIS) || !allCovered(grant)) {
+    if (grant === current?.grant && wanted().every(serves)) return
+    if (grant === undefined || !(environment.now() < Date.parse(grant.expiresAt) - GRANT_MARGIN_MILLIS) || !wanted().every((thread) => covers(grant, thread))) {
       asking = true
       const given = await askForAll()
       asking = false
@@ -207,22 +212,21 @@ export const createConnection = (options: {
     environment.clearTimeout(link.timer)
     const now = environment.now()
     link.liveness.alive(now)
-    const before = link === next && current?.state === "open" ? current : undefined
+    // Who is served without a cut misses nothing.
+    const before = current?.state === "open" ? current.grant.groups : {}
     link.state = "open"
     link.openedAt = now
     if (link === next) {
       next = undefined
-      const old = current
+      close(old)
+      const replaced = (old = current)
       current = link
-      if (old !== undefined) environment.setTimeout(() => close(old), LINGER_MILLIS)
+      environment.setTimeout(() => close(replaced), LINGER_MILLIS)
     }
-    if (link !== current) return
     each((watcher) => {
-      const { thread } = watcher
-      // Who was served without a cut has missed nothing.
-      if (covers(link.grant, thread) && link.grant.groups[thread] !== before?.grant.groups[thread]) watcher.onSocket("open")
+      if (serves(watcher.thread) && current!.grant.groups[watcher.thread] !== before[watcher.thread]) watcher.onSocket("open")
     })
-    if (!allCovered(link.grant)) plan(0)
+    if (!wanted().every(serves)) plan(0)
     armLiveness()
   }
   const cut = () => each((watcher) => watcher.onSocket("cut"))
@@ -233,8 +237,8 @@ export const createConnection = (options: {
     if (link === current) cut()
   }
   /** Closes without a word: its watchers are served by another. */
-  const close = (link: Link) => {
-    if (link.state === "closed") return
+  const close = (link: Link | undefined) => {
+    if (link === undefined || link.state === "closed") return
     link.state = "closed"
     environment.clearTimeout(link.timer)
     guarded(() => link.connection?.close())
@@ -245,21 +249,12 @@ export const createConnection = (options: {
     close(link)
     if (link === next) {
       next = undefined
-      // It may have been the grant: ask for another.
-      grant = undefined
       failed(failure("GATEWAY_UNAVAILABLE", `the gateway did not connect: ${reason.message}`, true).error, reason.retryAfterMillis)
     } else if (link === current) {
       current = undefined
       if (state === "open") cut()
       failures = environment.now() - link.openedAt >= STEADY_MILLIS ? 0 : failures + 1
-      plan(
-        reconnectDelay({
-          failures,
-          spreadMillis: link.grant.reconnectSpreadMillis,
-          retryAfterMillis: reason.retryAfterMillis,
-          random: environment.random
-        })
-      )
+      retry(reason.retryAfterMillis)
     }
   }
 
@@ -298,8 +293,7 @@ export const createConnection = (options: {
     environment.clearTimeout(livenessTimer)
     attemptAt = livenessAt = Infinity
     stopWake?.()
-    for (const link of [current, next]) if (link !== undefined) close(link)
-    current = next = grant = undefined
+    for (const link of [current, next, old]) close(link)
     options.onIdle()
   }
 
@@ -310,9 +304,8 @@ export const createConnection = (options: {
       refused.delete(thread)
       const set = watchers.get(thread) ?? new Set()
       watchers.set(thread, set.add(watcher))
-      if (covers(current?.grant, thread)) {
-        if (current!.state === "open") watcher.onSocket("open")
-      } else plan(0)
+      if (serves(thread)) watcher.onSocket("open")
+      else if (!covers(current?.grant, thread)) plan(0)
       return {
         touch: armLiveness,
         renew: () => {
@@ -323,7 +316,7 @@ export const createConnection = (options: {
           plan(environment.random() * (current?.grant.reconnectSpreadMillis ?? 0))
         },
         invoke: (event, data, timeoutMillis) =>
-          current?.state === "open" && current.grant.upstream ? current.connection?.invoke?.(event, data, { timeoutMillis }) : undefined,
+          serves(thread) && current?.grant.upstream ? current.connection?.invoke?.(event, data, { timeoutMillis }) : undefined,
         stop: () => {
           set.delete(watcher)
           if (set.size === 0) {

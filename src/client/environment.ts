@@ -36,18 +36,14 @@ export const defaultEnvironment: Environment = {
   clearTimeout: (timer) => clearTimeout(timer as number),
   random: Math.random,
   onWake: (wake) => {
-    // In Node neither exists, and nothing wakes up.
-    const page = typeof document === "undefined" ? undefined : document
-    const host = typeof addEventListener === "function" ? globalThis : undefined
-    const seen = () => {
-      if (page?.visibilityState === "visible") wake()
-    }
-    page?.addEventListener("visibilitychange", seen)
-    host?.addEventListener("online", wake)
-    return () => {
-      page?.removeEventListener("visibilitychange", seen)
-      host?.removeEventListener("online", wake)
-    }
+    // Where there is no page, nothing hides it; in Node there is no network event either.
+    const host: Partial<typeof globalThis> = globalThis
+    const page = host.document
+    const stop = new AbortController()
+    const { signal } = stop
+    page?.addEventListener("visibilitychange", () => page.visibilityState === "visible" && wake(), { signal })
+    host.addEventListener?.("online", wake, { signal })
+    return () => stop.abort()
   }
 }
 

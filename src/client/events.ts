@@ -2,15 +2,15 @@
  * A thread's events as an async iterable: every event once, in order, from any offset on.
  *
  * Live entries are queued up to a bound; a consumer that is slower gets the rest from the log, page by page, so
- * memory stays bounded and nothing is skipped.
+ * memory stays bounded and nothing is skipped. Loaded when it is first used: what it shares with the rest of the
+ * client is handed in, so that bundlers can keep it apart.
  */
 import type { Entry } from "../protocol/Entry.ts"
 import type { KnownEvent, Timestamp, UnknownEvent } from "../protocol/Event.ts"
 import type { Fault } from "../protocol/Fault.ts"
-import { fetchPage } from "./answers.ts"
+import type { fetchPage } from "./answers.ts"
 import type { Follower } from "./follow.ts"
 import type { Request } from "./http.ts"
-import { failure } from "./http.ts"
 
 export interface ThreadEvent {
   readonly event: KnownEvent | UnknownEvent
@@ -23,27 +23,26 @@ export interface EventsOptions {
   /** Ends the iteration, quietly. */
   readonly signal?: AbortSignal
 }
-/** What ends an iteration early: `OFFSET_EXPIRED` and `LOG_CHANGED` for ever, the rest may be tried again. */
-export class ThreadError extends Error {
-  readonly fault: Fault
-  constructor(fault: Fault) {
-    super(`${fault.code}: ${fault.message}`)
-    this.name = "ThreadError"
-    this.fault = fault
-  }
-}
 
-const changed = () => new ThreadError(failure("LOG_CHANGED", "the log was replaced; begin again").error)
+/** What the rest of the client hands in. */
+export interface EventsSource {
+  readonly follower: Follower
+  readonly request: Request
+  readonly thread: string
+  readonly fetchPage: typeof fetchPage
+  readonly error: (fault: Fault) => Error
+}
 
 const MAX_QUEUED = 1_024
 
 /** Ends when the thread is closed or `signal` aborts; throws `ThreadError`. */
 export async function* readEvents(
-  follower: Follower,
-  request: Request,
-  thread: string,
+  source: EventsSource,
   { after, signal }: EventsOptions
 ): AsyncGenerator<ThreadEvent, void, undefined> {
+  const { follower, request, thread } = source
+  const fail = (code: string, message: string) => source.error({ code, message, retryable: false })
+  const changed = () => fail("LOG_CHANGED", "the log was replaced; begin again")
   let queue: Entry[] = []
   let wake = () => {}
   let last = after ?? -1
@@ -73,10 +72,10 @@ export async function* readEvents(
   signal?.addEventListener("abort", abort)
 
   const page = async (): Promise<readonly Entry[]> => {
-    const answer = await fetchPage(request, thread, { after: last, id: lastId, logId })
-    if (!answer.ok) throw new ThreadError(answer.error)
+    const answer = await source.fetchPage(request, thread, { after: last, id: lastId, logId })
+    if (!answer.ok) throw source.error(answer.error)
     const { cut, page: found } = answer
-    if (cut && found.entries.length === 0) throw new ThreadError(failure("BAD_SHAPE", `the entry after offset ${last} cannot be read`).error)
+    if (cut && found.entries.length === 0) throw fail("BAD_SHAPE", `the entry after offset ${last} cannot be read`)
     logId ||= found.logId
     return found.entries
   }

@@ -32,13 +32,7 @@ export const failure = (code: string, message: string, retryable = false): Faile
 export const badAnswer = (expected: string): Failed => failure("BAD_SHAPE", `the backend's answer is not ${expected}`)
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-const CODES: Readonly<Record<number, string>> = {
-  401: "UNAUTHENTICATED",
-  403: "FORBIDDEN",
-  404: "NOT_FOUND",
-  413: "TOO_LARGE",
-  429: "RATE_LIMITED"
-}
+const CODES: Readonly<Record<number, string>> = { 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "RATE_LIMITED" }
 
 /**
  * - `endpoint`: where the backend is mounted, such as `/api`
@@ -63,11 +57,15 @@ export const createRequest = (options: {
     // A proxy's page is no JSON and told by its status.
     const answer = (await response.json().catch(() => undefined)) as { ok?: unknown; error?: Fault } | null | undefined
     if (response.ok && typeof answer === "object" && answer !== null && answer.ok !== false) return [status, { ok: true, body: answer }]
-    let error = answer?.error
-    if (typeof error?.code !== "string" || typeof error.message !== "string") {
-      const message = `the answer (HTTP ${status}) is not one of this backend; is the endpoint right?`
-      error = failure(CODES[status] ?? (status >= 500 ? "OUTCOME_UNKNOWN" : "BAD_SHAPE"), message, status >= 500 || status === 429).error
-    }
+    const retryable = status >= 500 || status === 429
+    const error =
+      typeof answer?.error?.code === "string"
+        ? answer.error
+        : failure(
+            CODES[status] ?? (retryable ? "OUTCOME_UNKNOWN" : "BAD_SHAPE"),
+            `the answer (HTTP ${status}) is not one of this backend; is the endpoint right?`,
+            retryable
+          ).error
     const after = response.headers.get("retry-after")
     const wait = Number(after) * 1_000 || Date.parse(after ?? "") - environment.now()
     return [status, { ok: false, error: wait > 0 ? { retryAfterMillis: wait, ...error } : error }]

@@ -67,8 +67,6 @@ export interface Actions {
 const SOCKET_MILLIS = 2_000
 
 const partsOf = (content: Content): readonly MessagePart[] => (typeof content === "string" ? [{ type: "text", text: content }] : content)
-/** The options that are there: an absent field and an undefined one are the same. */
-const given = <T extends object>(options: T): T => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 const isReceipt = (value: unknown): value is InterruptReceipt => {
   const receipt = value as { ok?: unknown; error?: { code?: unknown }; verdict?: unknown } | null | undefined
   return (receipt?.ok === true && typeof receipt.verdict === "object") || (receipt?.ok === false && typeof receipt.error?.code === "string")
@@ -125,7 +123,7 @@ export const createActions = (options: {
           : { message: typeof message === "object" && "parts" in message ? message : { id: newId(), parts: partsOf(message) } }),
         ...rest
       }),
-    cancel: (run, { id = newId(), ...rest } = {}) => send(given({ kind: "cancel", id, run, ...rest })),
+    cancel: (run, { id = newId(), ...rest } = {}) => send({ kind: "cancel", id, run, ...rest }),
     steer: (run, content, { id = newId(), message = newId(), when = "next-step" } = {}) =>
       send({ kind: "steer", id, run, message: { id: message, parts: partsOf(content) }, when }),
     pause: (run, { id = newId() } = {}) => send({ kind: "pause", id, run }),

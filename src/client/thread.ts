@@ -1,12 +1,12 @@
 /**
  * `openThread`: a thread as an application sees it. Finds the connection it shares, and puts the parts together.
  */
+import { fetchPage } from "./answers.ts"
 import type { Connection } from "./connection.ts"
 import { createConnection } from "./connection.ts"
 import type { Environment } from "./environment.ts"
 import { defaultEnvironment } from "./environment.ts"
-import type { EventsOptions, ThreadEvent } from "./events.ts"
-import { readEvents } from "./events.ts"
+import type { EventsOptions, EventsSource, ThreadEvent } from "./events.ts"
 import type { ConnectionState, Follower, Listener, ThreadCounters, ThreadState } from "./follow.ts"
 import { follow } from "./follow.ts"
 import type { GatewayClient } from "./GatewayClient.ts"
@@ -14,6 +14,7 @@ import type { Fetch, Request, Token } from "./http.ts"
 import { createRequest } from "./http.ts"
 import type { Actions } from "./interrupts.ts"
 import { createActions } from "./interrupts.ts"
+import { ThreadError } from "./ThreadError.ts"
 import type { View } from "../protocol/View.ts"
 
 export interface ThreadOptions {
@@ -66,6 +67,14 @@ const sharedFor = (options: ThreadOptions): Shared => {
   return shared
 }
 
+/** Few pages iterate over events, so the code for it is loaded with the first. Where it begins is fixed before. */
+async function* lateEvents(source: EventsSource, choice: EventsOptions): AsyncGenerator<ThreadEvent> {
+  const { follower } = source
+  const from = follower.loaded() ? { after: follower.state().view.offset } : {}
+  const { readEvents } = await import("./events.ts")
+  yield* readEvents(source, { ...from, ...choice })
+}
+
 /**
  * Follows a thread from now on, until `close`.
  *
@@ -99,7 +108,7 @@ export const openThread = (options: ThreadOptions): Thread => {
       return follower.counters()
     },
     subscribe: follower.subscribe,
-    events: (choice = {}) => readEvents(follower, request, thread, choice),
+    events: (choice = {}) => lateEvents({ follower, request, thread, fetchPage, error: (fault) => new ThreadError(fault) }, choice),
     older: follower.older,
     close: follower.close,
     [Symbol.asyncDispose]: () => Promise.resolve(follower.close())

@@ -55,12 +55,14 @@ export const faultyGateway = (inner: GatewayService, faults: GatewayFaults): Fau
       held.delete(group)
       return Effect.ignore(inner.publish(group, frame))
     })
-  const later = (effect: Effect.Effect<void>) => Effect.asVoid(Effect.forkDetach(Effect.andThen(Effect.sleep(delayMillis), effect)))
+  const later = (effect: Effect.Effect<void>) =>
+    Effect.asVoid(Effect.forkDetach(Effect.andThen(Effect.sleep(delayMillis), effect)))
 
   const publish: GatewayService["publish"] = (group, frame) =>
     Effect.suspend(() => {
-      const [throttle, unavailable, drop, duplicate, reorder, delay] =
-        (["throttle", "unavailable", "drop", "duplicate", "reorder", "delay"] as const).map(strikes)
+      const [throttle, unavailable, drop, duplicate, reorder, delay] = (
+        ["throttle", "unavailable", "drop", "duplicate", "reorder", "delay"] as const
+      ).map(strikes)
       const send = inner.publish(group, frame)
       if (throttle) return fail(new GatewayThrottled({ retryAfterMillis: faults.retryAfterMillis ?? 1_000 }))
       if (unavailable) {

@@ -42,12 +42,14 @@ export interface GatewayCase {
   /** Runs only where all of these are claimed. */
   readonly needs?: readonly BooleanCapability[]
   /** Runs only where the service can be cut. */
-  readonly cuts?: true
+  readonly cuts?: boolean
   readonly run: (env: GatewayEnv) => Promise<void>
 }
-/** Whether this gateway's claims, and what its runner can do, call for the case. */
-export const appliesTo = (gatewayCase: GatewayCase, env: Pick<GatewayEnv, "gateway" | "cut">): boolean =>
-  (gatewayCase.needs ?? []).every((claim) => env.gateway.capabilities[claim]) && (gatewayCase.cuts !== true || env.cut !== undefined)
+/** Whether a gateway's claims, and what its runner can do, call for the case. */
+export const appliesTo = (
+  { needs = [], cuts = false }: GatewayCase,
+  { capabilities, canCut }: { readonly capabilities: GatewayCapabilities; readonly canCut: boolean }
+): boolean => needs.every((claim) => capabilities[claim]) && (!cuts || canCut)
 
 export class GatewayCaseFailed extends Error {
   override readonly name = "GatewayCaseFailed"
@@ -71,11 +73,16 @@ export const eventually = async (holds: () => boolean, what: string): Promise<vo
 }
 
 export const group = (): string => `g-${crypto.randomUUID()}`
-export const someone = (): Principal => ({ id: `user ${crypto.randomUUID()} é`, tenant: "acme", claims: { role: "reader", level: 3 } })
+export const someone = (): Principal => ({
+  id: `user ${crypto.randomUUID()} é`,
+  tenant: "acme",
+  claims: { role: "reader", level: 3 }
+})
 /** JSON text of an object, as every frame is. */
 export const frame = (content: unknown): string => JSON.stringify({ v: 1, content })
 
-export const publish = (env: GatewayEnv, to: string, text: string): Promise<void> => Effect.runPromise(env.gateway.publish(to, text))
+export const publish = (env: GatewayEnv, to: string, text: string): Promise<void> =>
+  Effect.runPromise(env.gateway.publish(to, text))
 /** The error that the effect failed with; throws when it did not fail. */
 export const failure = async (effect: Effect.Effect<unknown, GatewayError>, what: string): Promise<GatewayError> => {
   const result = await Effect.runPromise(Effect.result(effect))
@@ -95,12 +102,26 @@ export interface Watcher {
 }
 export const connect = async (
   env: GatewayEnv,
-  options: { readonly principal?: Principal; readonly groups: readonly string[]; readonly ttlMillis?: number; readonly upstream?: boolean; readonly from?: GatewayService; readonly atExpiry?: boolean }
+  options: {
+    readonly principal?: Principal
+    readonly groups: readonly string[]
+    readonly ttlMillis?: number
+    readonly upstream?: boolean
+    readonly from?: GatewayService
+    readonly atExpiry?: boolean
+  }
 ): Promise<Watcher> => {
-  const { principal = someone(), groups, ttlMillis = 60_000, upstream = env.gateway.capabilities.upstream, from = env.gateway } = options
+  const {
+    principal = someone(),
+    groups,
+    ttlMillis = 60_000,
+    upstream = env.gateway.capabilities.upstream,
+    from = env.gateway
+  } = options
   const granted = await Effect.runPromise(from.grant({ principal, groups, ttlMillis }))
   // Whole seconds are as fine as tokens count.
-  if (options.atExpiry === true) await new Promise((resolve) => setTimeout(resolve, granted.expiresAt + 1_100 - Date.now()))
+  if (options.atExpiry === true)
+    await new Promise((resolve) => setTimeout(resolve, granted.expiresAt + 1_100 - Date.now()))
   const counts = { opened: 0, interrupted: 0, alive: 0 }
   const frames: string[] = []
   const closed: string[] = []
@@ -123,7 +144,9 @@ export const connect = async (
     }
   )
   return {
-    connection, frames, closed,
+    connection,
+    frames,
+    closed,
     opened: () => counts.opened,
     interrupted: () => counts.interrupted,
     alive: () => counts.alive

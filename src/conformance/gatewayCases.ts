@@ -4,7 +4,19 @@
  * Cases about the way back and about servers that listen are in `gatewayUpstreamCases.ts`; `gatewayCases` holds all.
  */
 import type { GatewayCapabilities } from "../ports/GatewayCapabilities.ts"
-import { check, connect, eventually, failure, frame, group, publish, same, someone, watching, type GatewayCase } from "./gatewayCase.ts"
+import {
+  check,
+  connect,
+  eventually,
+  failure,
+  frame,
+  group,
+  publish,
+  same,
+  someone,
+  watching,
+  type GatewayCase
+} from "./gatewayCase.ts"
 import { gatewayUpstreamCases } from "./gatewayUpstreamCases.ts"
 import * as Effect from "effect/Effect"
 
@@ -24,7 +36,9 @@ const delivery: readonly GatewayCase[] = [
             }
             await eventually(() => third.frames.length > 0, "the other frame arrives")
             same(third.frames, [frame("elsewhere")], "frames in the other group")
-          })))
+          })
+        )
+      )
     }
   },
   {
@@ -69,7 +83,10 @@ const delivery: readonly GatewayCase[] = [
     name: "the size of a frame is counted in UTF-8 bytes, not in characters",
     run: async (env) => {
       const characters = Math.floor(env.gateway.capabilities.maxFrameBytes / 2)
-      const { reason } = await failure(env.gateway.publish(group(), frame("漢".repeat(characters))), "three bytes a character")
+      const { reason } = await failure(
+        env.gateway.publish(group(), frame("漢".repeat(characters))),
+        "three bytes a character"
+      )
       check(reason._tag === "FrameTooLarge", `expected FrameTooLarge, got ${reason._tag}`)
     }
   },
@@ -119,7 +136,8 @@ const access: readonly GatewayCase[] = [
           await publish(env, granted, frame("granted"))
           await eventually(() => frames.length > 0, "the granted frame arrives")
           same(frames, [frame("granted")], "frames")
-        }))
+        })
+      )
     }
   },
   {
@@ -127,7 +145,9 @@ const access: readonly GatewayCase[] = [
     run: async (env) => {
       if (env.gateway.capabilities.auth !== "token") return
       const before = Date.now()
-      const { expiresAt } = await Effect.runPromise(env.gateway.grant({ principal: someone(), groups: [group()], ttlMillis: 1_000 }))
+      const { expiresAt } = await Effect.runPromise(
+        env.gateway.grant({ principal: someone(), groups: [group()], ttlMillis: 1_000 })
+      )
       check(expiresAt > before && expiresAt <= Date.now() + 1_000, "expiresAt lies within the time that was asked for")
       const late = await connect(env, { groups: [group()], ttlMillis: 1_000, atExpiry: true })
       await eventually(() => late.closed.length > 0, "the late connection is refused")
@@ -170,7 +190,8 @@ const access: readonly GatewayCase[] = [
           await publish(env, kept, frame("kept"))
           await eventually(() => first.frames.length > 0, "the other group goes on")
           same(first.frames, [frame("kept")], "frames of the removed")
-        }))
+        })
+      )
     }
   }
 ]
@@ -250,7 +271,10 @@ const claims: readonly GatewayCase[] = [
       ]
       for (const [claim, part] of parts) same(part !== undefined, capabilities[claim], `${claim} of ${name}`)
       same(env.client.name, name, "both halves bear one name")
-      check(Number.isInteger(capabilities.maxFrameBytes) && capabilities.maxFrameBytes >= 1024, "maxFrameBytes is at least 1 KiB")
+      check(
+        Number.isInteger(capabilities.maxFrameBytes) && capabilities.maxFrameBytes >= 1024,
+        "maxFrameBytes is at least 1 KiB"
+      )
       for (const upstream of capabilities.upstream ? [true, false] : [false]) {
         await watching(env, { groups: [group()], upstream }, async ({ connection }) => {
           same(connection.invoke !== undefined, upstream, "a connection can invoke")
@@ -260,7 +284,13 @@ const claims: readonly GatewayCase[] = [
   }
 ]
 
-export const gatewayCases: readonly GatewayCase[] = [...claims, ...delivery, ...access, ...lifetime, ...gatewayUpstreamCases]
+export const gatewayCases: readonly GatewayCase[] = [
+  ...claims,
+  ...delivery,
+  ...access,
+  ...lifetime,
+  ...gatewayUpstreamCases
+]
 
 /** A frame of exactly so many bytes. */
 const frameOfBytes = (bytes: number): string => frame("a".repeat(bytes - frame("").length))

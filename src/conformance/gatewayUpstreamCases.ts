@@ -3,11 +3,26 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Inbox, UpstreamEvent } from "../ports/Gateway.ts"
-import { check, eventually, frame, group, publish, same, someone, watching, type GatewayCase, type GatewayEnv, type RecordedCall } from "./gatewayCase.ts"
+import {
+  check,
+  eventually,
+  frame,
+  group,
+  publish,
+  same,
+  someone,
+  watching,
+  type GatewayCase,
+  type GatewayEnv,
+  type RecordedCall
+} from "./gatewayCase.ts"
 
 const rejects = async (promise: Promise<unknown> | undefined, what: string): Promise<void> => {
   check(promise !== undefined, `${what}: the connection cannot invoke`)
-  const answered = await promise.then(() => true, () => false)
+  const answered = await promise.then(
+    () => true,
+    () => false
+  )
   check(!answered, `${what}: expected it to reject`)
 }
 
@@ -37,9 +52,19 @@ const wayBack: readonly GatewayCase[] = [
       const [one, two] = [someone(), { id: someone().id }]
       await watching(env, { principal: one, groups: [group()] }, (first) =>
         watching(env, { principal: two, groups: [group()] }, async (second) => {
-          const replies = await Promise.all([first, second].map(({ connection }) => connection.invoke?.("who", null, { timeoutMillis: 5_000 })))
-          same(replies, [{ id: one.id, tenant: "acme" }, { id: two.id, tenant: null }], "principals")
-        }))
+          const replies = await Promise.all(
+            [first, second].map(({ connection }) => connection.invoke?.("who", null, { timeoutMillis: 5_000 }))
+          )
+          same(
+            replies,
+            [
+              { id: one.id, tenant: "acme" },
+              { id: two.id, tenant: null }
+            ],
+            "principals"
+          )
+        })
+      )
     }
   },
   {
@@ -49,8 +74,11 @@ const wayBack: readonly GatewayCase[] = [
       const events: UpstreamEvent[] = []
       env.onUpstream((event) => Effect.sync(() => void events.push(event)))
       const principal = someone()
-      const mine = (type: UpstreamEvent["type"]) => events.filter((event) => event.type === type && event.principal.id === principal.id)
-      await watching(env, { principal, groups: [group()] }, () => eventually(() => mine("connected").length > 0, "`connected`"))
+      const mine = (type: UpstreamEvent["type"]) =>
+        events.filter((event) => event.type === type && event.principal.id === principal.id)
+      await watching(env, { principal, groups: [group()] }, () =>
+        eventually(() => mine("connected").length > 0, "`connected`")
+      )
       await eventually(() => mine("disconnected").length > 0, "`disconnected`")
       same(mine("connected")[0]?.connection, mine("disconnected")[0]?.connection, "connection")
     }
@@ -60,7 +88,9 @@ const wayBack: readonly GatewayCase[] = [
     needs: ["upstream"],
     run: (env) =>
       watching(env, { groups: [group()] }, async ({ connection }) => {
-        env.onUpstream(({ type }) => (type === "event" ? Effect.die("the backend fails") : Effect.void.pipe(Effect.as(undefined))))
+        env.onUpstream(({ type }) =>
+          type === "event" ? Effect.die("the backend fails") : Effect.void.pipe(Effect.as(undefined))
+        )
         await rejects(connection.invoke?.("interrupt", null, { timeoutMillis: 5_000 }), "a failing backend")
         env.onUpstream(({ type }) => (type === "event" ? Effect.never : Effect.succeed(undefined)))
         const startedAt = Date.now()
@@ -91,11 +121,21 @@ const wayBack: readonly GatewayCase[] = [
       const { headers } = genuine
       const signatures = Object.keys(headers).filter((name) => name.includes("signature"))
       const forgeries: readonly (readonly [string, RecordedCall])[] = [
-        ["without any header", { ...genuine, headers: { "content-type": headers["content-type"] ?? "application/json" } }],
-        ...signatures.map((name) => ["with another signature", { ...genuine, headers: { ...headers, [name]: scramble(headers[name] ?? "") } }] as const)
+        [
+          "without any header",
+          { ...genuine, headers: { "content-type": headers["content-type"] ?? "application/json" } }
+        ],
+        ...signatures.map(
+          (name) =>
+            [
+              "with another signature",
+              { ...genuine, headers: { ...headers, [name]: scramble(headers[name] ?? "") } }
+            ] as const
+        )
       ]
       check(await handsOn(env, env.gateway, genuine), "the genuine call was refused")
-      for (const [what, call] of forgeries) check(!(await handsOn(env, env.gateway, call)), `a call ${what} was handed on`)
+      for (const [what, call] of forgeries)
+        check(!(await handsOn(env, env.gateway, call)), `a call ${what} was handed on`)
       check(!(await handsOn(env, env.foreign, genuine)), "a call for another key was handed on")
     }
   }
@@ -113,7 +153,14 @@ const listening: readonly GatewayCase[] = [
         await publish(env, one, frame("one"))
         await publish(env, two, frame("two"))
         await eventually(() => heard.length >= 2, "both frames arrive")
-        same([...heard].sort(), [[one, frame("one")], [two, frame("two")]].sort(), "frames")
+        same(
+          [...heard].sort(),
+          [
+            [one, frame("one")],
+            [two, frame("two")]
+          ].sort(),
+          "frames"
+        )
         await Effect.runPromise(inbox.leave(one))
         await publish(env, one, frame("left"))
         await publish(env, two, frame("still here"))
@@ -172,7 +219,11 @@ export const gatewayUpstreamCases: readonly GatewayCase[] = [...wayBack, ...list
 
 const listen = async <A>(
   env: GatewayEnv,
-  run: (line: { readonly inbox: Inbox; readonly heard: (readonly [group: string, text: string])[]; readonly resets: () => number }) => Promise<A>
+  run: (line: {
+    readonly inbox: Inbox
+    readonly heard: (readonly [group: string, text: string])[]
+    readonly resets: () => number
+  }) => Promise<A>
 ): Promise<A> => {
   const { subscribe } = env.gateway
   check(subscribe !== undefined, "serverSubscribe is claimed")
@@ -181,7 +232,10 @@ const listen = async <A>(
   const scope = await Effect.runPromise(Scope.make())
   try {
     const inbox = await Effect.runPromise(
-      Scope.provide(subscribe({ onFrame: (name, text) => void heard.push([name, text]), onReset: () => void resets++ }), scope)
+      Scope.provide(
+        subscribe({ onFrame: (name, text) => void heard.push([name, text]), onReset: () => void resets++ }),
+        scope
+      )
     )
     return await run({ inbox, heard, resets: () => resets })
   } finally {
@@ -200,4 +254,5 @@ const handsOn = async (env: GatewayEnv, gateway: GatewayEnv["gateway"], call: Re
 }
 
 /** The same length and alphabet, another value. */
-const scramble = (text: string): string => text.replace(/[0-9a-f](?=[^0-9a-f]*$)/i, (last) => (last === "0" ? "1" : "0"))
+const scramble = (text: string): string =>
+  text.replace(/[0-9a-f](?=[^0-9a-f]*$)/i, (last) => (last === "0" ? "1" : "0"))

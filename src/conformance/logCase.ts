@@ -62,7 +62,9 @@ export const following = (
 export const appended = (what: string, result: AppendResult): Effect.Effect<Head, ConformanceFailure> =>
   result._tag === "Appended"
     ? Effect.succeed(result.head)
-    : fail(`${what}: expected Appended, found ${result._tag}${result._tag === "Unknown" ? ` (${String(result.cause)})` : ""}`)
+    : fail(
+        `${what}: expected Appended, found ${result._tag}${result._tag === "Unknown" ? ` (${String(result.cause)})` : ""}`
+      )
 export const conflicts = (what: string, result: AppendResult): Effect.Effect<void, ConformanceFailure> =>
   same(what, result._tag, "Conflict")
 
@@ -83,12 +85,20 @@ export const entriesOf = (log: ThreadLogService, thread: string, after = 0) =>
 
 /** Expects that `effect` fails with this reason. */
 export const failsWith = <A>(
-  what: string, effect: Effect.Effect<A, LogError>, tag: LogErrorReason["_tag"]
+  what: string,
+  effect: Effect.Effect<A, LogError>,
+  tag: LogErrorReason["_tag"]
 ): Effect.Effect<LogErrorReason, ConformanceFailure> =>
   Effect.matchEffect(effect, {
     onSuccess: () => fail(`${what}: expected ${tag}, but it succeeded`),
     onFailure: ({ reason }) =>
       reason._tag === tag ? Effect.succeed(reason) : fail(`${what}: expected ${tag}, found ${reason.message}`)
   })
-export const snapshotAt = (head: Head, view: Json = { messages: [] }) =>
-  ({ logId: head.logId, offset: head.offset, id: head.id, foldVersion: 1, hash: "h", view })
+export const snapshotAt = (head: Head, view: Json = { messages: [] }) => ({
+  logId: head.logId,
+  offset: head.offset,
+  id: head.id,
+  foldVersion: 1,
+  hash: "h",
+  view
+})

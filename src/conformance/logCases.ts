@@ -24,4 +24,5 @@ export const checkLog = (log: ThreadLogService, env: LogEnv): Effect.Effect<read
     Effect.matchCause(run(log, env), {
       onSuccess: (): LogFinding => ({ name }),
       onFailure: (cause): LogFinding => ({ name, problem: String(Cause.squash(cause)) })
-    }))
+    })
+  )

@@ -20,7 +20,11 @@ export const appendCases: readonly LogCase[] = [
       const thread = newThread()
       const { entries, head } = yield* grow(log, thread, 12)
       yield* same("entries", yield* entriesOf(log, thread), entries)
-      yield* same("offsets", entries.map((entry) => entry.offset), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+      yield* same(
+        "offsets",
+        entries.map((entry) => entry.offset),
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+      )
       yield* same("head", [head.offset, head.id], [12, entries[11]?.id])
     })
   },
@@ -43,8 +47,12 @@ export const appendCases: readonly LogCase[] = [
       const first = (yield* grow(log, thread, 1)).head
       const { head } = yield* grow(log, thread, 1)
       const others = [
-        { ...head, tag: first.tag }, { ...head, tag: "" }, { ...head, id: v7() }, { ...head, logId: v7() },
-        { ...head, offset: 7 }, { ...head, offset: 1, id: first.id }
+        { ...head, tag: first.tag },
+        { ...head, tag: "" },
+        { ...head, id: v7() },
+        { ...head, logId: v7() },
+        { ...head, offset: 7 },
+        { ...head, offset: 1, id: first.id }
       ]
       for (const other of others) {
         yield* conflicts(`expected ${JSON.stringify(other)}`, yield* log.append(thread, following(other)))
@@ -63,8 +71,14 @@ export const appendCases: readonly LogCase[] = [
           [0, 1, 2, 3, 4, 5].map((n) => (n % 2 === 0 ? log : second).append(thread, following(head))),
           { concurrency: "unbounded" }
         )
-        yield* same("results", results.map((result) => result._tag).sort(),
-          ["Appended", "Conflict", "Conflict", "Conflict", "Conflict", "Conflict"])
+        yield* same("results", results.map((result) => result._tag).sort(), [
+          "Appended",
+          "Conflict",
+          "Conflict",
+          "Conflict",
+          "Conflict",
+          "Conflict"
+        ])
       }
       yield* same("entries", (yield* entriesOf(log, thread)).length, 5)
     })
@@ -98,7 +112,9 @@ export const appendCases: readonly LogCase[] = [
     name: "a response lost after the commit is found by reading",
     run: Effect.fnUntraced(function* (log) {
       const thread = newThread()
-      const lossy = faultyLog(log, { script: (operation, call) => (operation === "append" && call === 2 ? "unknown-after" : undefined) })
+      const lossy = faultyLog(log, {
+        script: (operation, call) => (operation === "append" && call === 2 ? "unknown-after" : undefined)
+      })
       const { head } = yield* grow(lossy, thread, 1)
       const lost = following(head)
       yield* same("answer", (yield* lossy.append(thread, lost))._tag, "Unknown")
@@ -126,11 +142,18 @@ export const appendCases: readonly LogCase[] = [
     name: "a note whose key exists refuses the whole append",
     run: Effect.fnUntraced(function* (log) {
       const thread = newThread()
-      const head = yield* appended("first",
-        yield* log.append(thread, following(yield* log.head(thread), { notes: [{ key: "run/a", value: { n: 1 } }] })))
+      const head = yield* appended(
+        "first",
+        yield* log.append(thread, following(yield* log.head(thread), { notes: [{ key: "run/a", value: { n: 1 } }] }))
+      )
       const refused = following(head, {
-        control: { changed: true }, due: 5,
-        notes: [{ key: "run/b", value: 2 }, { key: "run/a", value: 3 }, { key: "run/c", value: 4 }]
+        control: { changed: true },
+        due: 5,
+        notes: [
+          { key: "run/b", value: 2 },
+          { key: "run/a", value: 3 },
+          { key: "run/c", value: 4 }
+        ]
       })
       yield* conflicts("append", yield* log.append(thread, refused))
       const { now: _, ...after } = yield* log.head(thread)
@@ -158,15 +181,30 @@ export const appendCases: readonly LogCase[] = [
     run: Effect.fnUntraced(function* (log) {
       const name = v7()
       const threads = [
-        `a/${name}`, `b/${name}`, `a/${name}/x`, `a/${name}%2Fx`, `a/${name}\\x`, `a/${name}#?`, `A/${name}`,
-        `a/${name} `, `a/${name}é`, `a/${name}e\u0301`, `a/${name}\ud800`, `a/${name}\ud801`, `a/${name}${"n".repeat(100)}`
+        `a/${name}`,
+        `b/${name}`,
+        `a/${name}/x`,
+        `a/${name}%2Fx`,
+        `a/${name}\\x`,
+        `a/${name}#?`,
+        `A/${name}`,
+        `a/${name} `,
+        `a/${name}é`,
+        `a/${name}e\u0301`,
+        `a/${name}\ud800`,
+        `a/${name}\ud801`,
+        `a/${name}${"n".repeat(100)}`
       ]
       for (const [n, thread] of threads.entries()) {
         const first = following(yield* log.head(thread), { body: String(n), notes: [{ key: "run/1", value: n }] })
         yield* appended(`append to ${thread}`, yield* log.append(thread, first))
       }
       for (const [n, thread] of threads.entries()) {
-        yield* same(thread, (yield* entriesOf(log, thread)).map((entry) => entry.body), [String(n)])
+        yield* same(
+          thread,
+          (yield* entriesOf(log, thread)).map((entry) => entry.body),
+          [String(n)]
+        )
         yield* same(`note of ${thread}`, yield* log.note(thread, "run/1"), n)
       }
     })
@@ -194,7 +232,11 @@ export const appendCases: readonly LogCase[] = [
       yield* same("beyond the snapshot", yield* log.trim(thread, 9), 5)
       yield* same("again, lower", yield* log.trim(thread, 2), 5)
       for (const reader of [log, second]) {
-        const reason = yield* failsWith("read from 0", reader.read(thread, 0, { limit: 3, maxBytes: 1e6 }), "OffsetExpired")
+        const reason = yield* failsWith(
+          "read from 0",
+          reader.read(thread, 0, { limit: 3, maxBytes: 1e6 }),
+          "OffsetExpired"
+        )
         yield* same("first offset", "firstOffset" in reason ? reason.firstOffset : 0, 6)
         yield* failsWith("read from 4", reader.read(thread, 4, { limit: 3, maxBytes: 1e6 }), "OffsetExpired")
         yield* same("rest", yield* entriesOf(reader, thread, 5), entries)

@@ -17,7 +17,12 @@ const afterKnock = Effect.fnUntraced(function* (log: ThreadLogService, thread: s
   }
 })
 /** Appends once, as a writer with this lag between its read and its append; answers how often it lost. */
-const appendOnce = Effect.fnUntraced(function* (log: ThreadLogService, thread: string, name: string, lagMillis: number) {
+const appendOnce = Effect.fnUntraced(function* (
+  log: ThreadLogService,
+  thread: string,
+  name: string,
+  lagMillis: number
+) {
   for (let losses = 0; ; losses++) {
     if (losses >= 2) yield* log.knock(thread, name)
     const head = yield* afterKnock(log, thread, name)
@@ -77,7 +82,10 @@ export const knockCases: readonly LogCase[] = [
       const all = Effect.all([stream("fast", 2), stream("middle", 5), slow()], { concurrency: "unbounded" })
       yield* Effect.timeoutOrElse(all, {
         duration: patienceMillis,
-        orElse: () => fail(`the slow writer did not append three times in ${patienceMillis} ms while ${streamed} entries were streamed`)
+        orElse: () =>
+          fail(
+            `the slow writer did not append three times in ${patienceMillis} ms while ${streamed} entries were streamed`
+          )
       })
       const bodies = (yield* entriesOf(log, thread)).map((entry) => entry.body)
       yield* same("slow entries", bodies.filter((body) => body === "slow").length, 3)

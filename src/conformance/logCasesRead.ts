@@ -36,8 +36,10 @@ export const readCases: readonly LogCase[] = [
       for (let n = 1; n <= 20; n++) {
         const [writer, reader] = n % 2 === 0 ? [log, second] : [second, log]
         const note = { key: `step/r/${n}`, value: n }
-        const head = yield* appended("append",
-          yield* writer.append(thread, following(yield* writer.head(thread), { control: { n }, notes: [note] })))
+        const head = yield* appended(
+          "append",
+          yield* writer.append(thread, following(yield* writer.head(thread), { control: { n }, notes: [note] }))
+        )
         const seen = yield* reader.head(thread)
         yield* same("head", [seen.offset, seen.id, seen.control], [n, head.id, { n }])
         yield* same("entries", (yield* entriesOf(reader, thread)).length, n)
@@ -51,7 +53,10 @@ export const readCases: readonly LogCase[] = [
       const thread = `main/${STRANGE}${v7()}`
       const value = { text: STRANGE, ["__proto__"]: 1, n: -0.5e-7 } as Json
       const append = following(yield* log.head(thread), {
-        id: `id ${STRANGE}`, body: JSON.stringify(STRANGE) + STRANGE, control: value, notes: [{ key: `run/${STRANGE}`, value }]
+        id: `id ${STRANGE}`,
+        body: JSON.stringify(STRANGE) + STRANGE,
+        control: value,
+        notes: [{ key: `run/${STRANGE}`, value }]
       })
       const head = yield* appended("append", yield* log.append(thread, append))
       yield* same("entries", yield* entriesOf(second, thread), [append.entry])
@@ -68,11 +73,29 @@ export const readCases: readonly LogCase[] = [
     run: Effect.fnUntraced(function* (log) {
       const thread = newThread()
       const long = `step/r/${"k".repeat(500)}`
-      const keys = ["step/r/2", "step/r/10", "step/r/1", "step/rr/1", "step/r", "run/x", "step/R/1", long, `${long}x`, "step/r/é"]
+      const keys = [
+        "step/r/2",
+        "step/r/10",
+        "step/r/1",
+        "step/rr/1",
+        "step/r",
+        "run/x",
+        "step/R/1",
+        long,
+        `${long}x`,
+        "step/r/é"
+      ]
       const notes = keys.map((key) => ({ key, value: { key } }))
       yield* appended("append", yield* log.append(thread, following(yield* log.head(thread), { notes })))
       const found = (prefix: string) => Effect.map(log.notes(thread, prefix), (list) => list.map((note) => note.key))
-      yield* same("step/r/", yield* found("step/r/"), ["step/r/1", "step/r/10", "step/r/2", long, `${long}x`, "step/r/é"])
+      yield* same("step/r/", yield* found("step/r/"), [
+        "step/r/1",
+        "step/r/10",
+        "step/r/2",
+        long,
+        `${long}x`,
+        "step/r/é"
+      ])
       yield* same("long prefix", yield* found(long), [long, `${long}x`])
       yield* same("no such", yield* found("ask/"), [])
       yield* same("all", (yield* found("")).length, keys.length)
@@ -85,10 +108,17 @@ export const readCases: readonly LogCase[] = [
     run: Effect.fnUntraced(function* (log, { second }) {
       const thread = newThread()
       const control = { v: 1, runs: [{ id: "r", due: 12.5, nested: [null, true, { a: "é" }] }] }
-      let head = yield* appended("first", yield* log.append(thread, following(yield* log.head(thread), { control, due: 1_000 })))
+      let head = yield* appended(
+        "first",
+        yield* log.append(thread, following(yield* log.head(thread), { control, due: 1_000 }))
+      )
       const steps = [
-        { control: head.control, due: 1_000 }, { control: { ...control }, due: 1_000 }, { control: { v: 2 }, due: 2_000 },
-        { control: { v: 2 }, due: null }, { control: null, due: null }, { control: { text: "x".repeat(15_000) }, due: 9e12 }
+        { control: head.control, due: 1_000 },
+        { control: { ...control }, due: 1_000 },
+        { control: { v: 2 }, due: 2_000 },
+        { control: { v: 2 }, due: null },
+        { control: null, due: null },
+        { control: { text: "x".repeat(15_000) }, due: 9e12 }
       ]
       for (const [n, step] of steps.entries()) {
         head = yield* appended(`step ${n}`, yield* log.append(thread, following(head, step)))
@@ -104,7 +134,9 @@ export const readCases: readonly LogCase[] = [
       const base = (yield* log.head(newThread())).now
       const [early, late, never, moved] = [newThread(), newThread(), newThread(), newThread()]
       const set = (thread: string, due: number | null) =>
-        Effect.flatMap(log.head(thread), (head) => Effect.flatMap(log.append(thread, following(head, { due })), (result) => appended("append", result)))
+        Effect.flatMap(log.head(thread), (head) =>
+          Effect.flatMap(log.append(thread, following(head, { due })), (result) => appended("append", result))
+        )
       yield* set(early, base - 10_000)
       yield* set(late, base + 3_600_000)
       yield* set(never, null)
@@ -114,9 +146,17 @@ export const readCases: readonly LogCase[] = [
       const names = (before: number) => second.due(before, 1_000)
       const now = yield* names(base)
       yield* same("past due is named", now.includes(early), true)
-      yield* same("not yet due is not named", [late, never, moved].filter((thread) => now.includes(thread)), [])
+      yield* same(
+        "not yet due is not named",
+        [late, never, moved].filter((thread) => now.includes(thread)),
+        []
+      )
       const inAnHour = yield* names(base + 3_600_001)
-      yield* same("due in an hour", [early, late].filter((thread) => !inAnHour.includes(thread)), [])
+      yield* same(
+        "due in an hour",
+        [early, late].filter((thread) => !inAnHour.includes(thread)),
+        []
+      )
       yield* same("moved is named when it is due", (yield* names(base + 7_200_001)).includes(moved), true)
       yield* set(moved, base + 60_000)
       yield* same("moved back is named earlier", (yield* names(base + 60_001)).includes(moved), true)
@@ -150,14 +190,30 @@ export const readCases: readonly LogCase[] = [
     name: "erased entries keep offset and id, and lose body, notes and snapshot",
     run: Effect.fnUntraced(function* (log, { second }) {
       const thread = newThread()
-      const notes = [{ key: "step/r/1", value: "secret" }, { key: "step/r/2", value: "kept" }]
+      const notes = [
+        { key: "step/r/1", value: "secret" },
+        { key: "step/r/2", value: "kept" }
+      ]
       yield* appended("first", yield* log.append(thread, following(yield* log.head(thread), { notes, body: "1" })))
       const { head, entries } = yield* grow(log, thread, 4)
       yield* log.saveSnapshot(thread, snapshotAt(head, { text: "secret" }))
-      yield* log.erase(thread, { from: 2, to: 3, noteKeys: ["step/r/1", "step/none"], tombstone: (entry) => `gone ${entry.offset}` })
+      yield* log.erase(thread, {
+        from: 2,
+        to: 3,
+        noteKeys: ["step/r/1", "step/none"],
+        tombstone: (entry) => `gone ${entry.offset}`
+      })
       const read = yield* entriesOf(second, thread)
-      yield* same("bodies", read.map((entry) => entry.body), ["1", "gone 2", "gone 3", entries[2]?.body, entries[3]?.body])
-      yield* same("ids", read.slice(1).map((entry) => entry.id), entries.map((entry) => entry.id))
+      yield* same(
+        "bodies",
+        read.map((entry) => entry.body),
+        ["1", "gone 2", "gone 3", entries[2]?.body, entries[3]?.body]
+      )
+      yield* same(
+        "ids",
+        read.slice(1).map((entry) => entry.id),
+        entries.map((entry) => entry.id)
+      )
       yield* same("notes", yield* second.notes(thread, "step/"), [notes[1]])
       yield* same("snapshot", (yield* second.snapshot(thread)) === undefined, true)
       yield* appended("append", yield* log.append(thread, following(yield* log.head(thread))))

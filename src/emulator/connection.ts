@@ -194,7 +194,8 @@ export class Connection {
     for (const invocation of this.invocations.values()) invocation.abort()
     const socket = this.#socket
     this.#socket = undefined
-    if (socket !== undefined) {
+    // A half-open connection tells its client nothing, not even that it has ended.
+    if (socket !== undefined && !this.#frozen) {
       if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.terminate()
       else {
         if (this.protocol !== "simple" && socket.readyState === socket.OPEN) socket.send(disconnectedFrame(reason))

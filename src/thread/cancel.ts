@@ -15,10 +15,28 @@ export const MAX_GRACE_MILLIS = 60_000
 const MAX_REASON_LENGTH = 200
 
 /** `offset` is that of the entry that is being made. */
-export const cancelRun = (control: Control, run: OpenRun, cancel: Cancel, by: Id, now: number, offset: number): Ended => {
-  const received: Event = { type: "interrupt.received", run: run.id, interrupt: cancel, verdict: { type: "accepted" }, by }
+export const cancelRun = (
+  control: Control,
+  run: OpenRun,
+  cancel: Cancel,
+  by: Id,
+  now: number,
+  offset: number
+): Ended => {
+  const received: Event = {
+    type: "interrupt.received",
+    run: run.id,
+    interrupt: cancel,
+    verdict: { type: "accepted" },
+    by
+  }
   if (run.cancel !== undefined) {
-    const applied: Event = { type: "interrupt.applied", run: run.id, interrupt: cancel.id, outcome: { type: "applied" } }
+    const applied: Event = {
+      type: "interrupt.applied",
+      run: run.id,
+      interrupt: cancel.id,
+      outcome: { type: "applied" }
+    }
     return { events: [received, applied], control, enqueue: [] }
   }
   const grace = Math.trunc(Math.max(0, Math.min(MAX_GRACE_MILLIS, cancel.graceMillis ?? DEFAULT_GRACE_MILLIS)))

@@ -29,7 +29,9 @@ export const decide = (control: Control, command: Command, context: DecideContex
   const bytes = jsonBytes(decision.control, limit)
   // what makes control smaller is never refused for its size
   if (bytes <= limit || bytes <= jsonBytes(control, 0)) return decision
-  return refuse(fault("TOO_MANY", "too much is open in this thread; wait for runs to end", { limit: MAX_CONTROL_BYTES }))
+  return refuse(
+    fault("TOO_MANY", "too much is open in this thread; wait for runs to end", { limit: MAX_CONTROL_BYTES })
+  )
 }
 
 const dispatch = (control: Control, command: Command, context: DecideContext): Decision => {
@@ -82,7 +84,8 @@ export class ControlUnreadable extends Error {
 }
 
 const STATUSES: readonly unknown[] = ["queued", "waiting", "running", "suspended"]
-const isObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value)
+const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 const isRun = (run: Json): boolean =>
   isObject(run) &&
   ["id", "agent", "by"].every((key) => typeof run[key] === "string") &&

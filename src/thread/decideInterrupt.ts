@@ -32,14 +32,20 @@ export const decideInterrupt = (control: Control, command: InterruptCommand, con
   }
   const refuseByState = (code: FaultCode, message: string): Decision => {
     const verdict: Verdict = { type: "refused", error: fault(code, message) }
-    return decide(verdict, { events: [{ type: "interrupt.received", run: interrupt.run, interrupt, verdict, by }], control, enqueue: [] })
+    return decide(verdict, {
+      events: [{ type: "interrupt.received", run: interrupt.run, interrupt, verdict, by }],
+      control,
+      enqueue: []
+    })
   }
   const accept = (changed: Ended): Decision => decide({ type: "accepted" }, changed)
 
   if (run === undefined) return refuseByState("RUN_TERMINAL", "the run has ended")
   // a cancel gets through however much else is open; a second one changes nothing
   if (interrupt.kind !== "cancel" && interrupt.kind !== "answer" && run.interrupts.length >= MAX_OPEN_INTERRUPTS) {
-    return refuse(fault("TOO_MANY", `the run has ${MAX_OPEN_INTERRUPTS} interrupts to apply first`, { limit: MAX_OPEN_INTERRUPTS }))
+    return refuse(
+      fault("TOO_MANY", `the run has ${MAX_OPEN_INTERRUPTS} interrupts to apply first`, { limit: MAX_OPEN_INTERRUPTS })
+    )
   }
   switch (interrupt.kind) {
     case "cancel":
@@ -51,7 +57,9 @@ export const decideInterrupt = (control: Control, command: InterruptCommand, con
     case "resume": {
       const { pause: _, ...resumed } = run
       const wakes = run.status === "suspended" && run.asks.length === 0
-      return accept(received(control, run, wakes ? withStatus(resumed, "waiting", context.now) : resumed, command, context))
+      return accept(
+        received(control, run, wakes ? withStatus(resumed, "waiting", context.now) : resumed, command, context)
+      )
     }
     case "answer": {
       const ask = run.asks.find((open) => open.id === interrupt.ask)
@@ -60,10 +68,13 @@ export const decideInterrupt = (control: Control, command: InterruptCommand, con
         return refuse(fault("FORBIDDEN", "the ask is for others to answer"))
       }
       if (!answerFits(ask.kind, interrupt.answer.type)) {
-        return refuse(fault("BAD_SHAPE", `an ask of this kind is not ${interrupt.answer.type}`, { path: "answer.type" }))
+        return refuse(
+          fault("BAD_SHAPE", `an ask of this kind is not ${interrupt.answer.type}`, { path: "answer.type" })
+        )
       }
       // written so that an expiry which is not a number counts as passed
-      if (!(context.now < ask.expiresAt)) return refuseByState("APPROVAL_EXPIRED", "the ask expired before the answer came")
+      if (!(context.now < ask.expiresAt))
+        return refuseByState("APPROVAL_EXPIRED", "the ask expired before the answer came")
       if (ask.digest !== undefined && ask.digest !== interrupt.digest) {
         return refuseByState("APPROVAL_MISMATCH", "what was answered is not what was asked; reload and look again")
       }
@@ -86,7 +97,10 @@ const received = (
   { offset }: DecideContext
 ): Ended => ({
   events: [{ type: "interrupt.received", run: run.id, interrupt, verdict: { type: "accepted" }, by }],
-  control: putRun(control, { ...changed, interrupts: [...run.interrupts, { id: interrupt.id, kind: interrupt.kind, offset }] }),
+  control: putRun(control, {
+    ...changed,
+    interrupts: [...run.interrupts, { id: interrupt.id, kind: interrupt.kind, offset }]
+  }),
   enqueue: changed.status === "waiting" && run.status === "suspended" ? [nextEpoch(run)] : []
 })
 

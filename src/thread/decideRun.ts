@@ -29,7 +29,8 @@ export const decideTake = (control: Control, { epoch, run: id }: TakeCommand, { 
   const run = runOf(control, id)
   if (run === undefined) return refuse(ENDED)
   const lost = run.status === "running" && run.onWorkerLost === "retry" && run.due <= now
-  const isFree = run.status === "waiting" || lost || (run.status === "queued" && firstInLine(control, run.agent) === run)
+  const isFree =
+    run.status === "waiting" || lost || (run.status === "queued" && firstInLine(control, run.agent) === run)
   if (!isFree || run.epoch !== epoch - 1) {
     return refuse(fault("RUN_NOT_WAITING", `the run does not wait for epoch ${epoch}`))
   }
@@ -89,9 +90,15 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
         break
       case "ask.opened": {
         const expiresAt = Date.parse(event.expiresAt)
-        if (!(expiresAt > run.acceptedAt && expiresAt <= FAR_MILLIS)) return badEvents(`[${at}].expiresAt is not a time to come`)
+        if (!(expiresAt > run.acceptedAt && expiresAt <= FAR_MILLIS))
+          return badEvents(`[${at}].expiresAt is not a time to come`)
         if (next.asks.some((open) => open.id === event.ask)) return badEvents(`[${at}].ask is open already`)
-        const ask: OpenAsk = { id: event.ask, kind: event.kind, expiresAt, ...(event.digest === undefined ? {} : { digest: event.digest }) }
+        const ask: OpenAsk = {
+          id: event.ask,
+          kind: event.kind,
+          expiresAt,
+          ...(event.digest === undefined ? {} : { digest: event.digest })
+        }
         next = { ...next, asks: [...next.asks, ask] }
         break
       }
@@ -110,7 +117,12 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
   if (last.type === "run.finished") {
     const { run: _, type: __, ...finished } = last
     const ended = endRun(control, next, finished, context.now)
-    return append([...events.slice(0, -1), ...ended.events], ended.control, { type: "emitted", ...mayEnqueue(ended.enqueue) }, notes)
+    return append(
+      [...events.slice(0, -1), ...ended.events],
+      ended.control,
+      { type: "emitted", ...mayEnqueue(ended.enqueue) },
+      notes
+    )
   }
   if (last.type === "run.suspended") return suspend(control, next, last, { events, notes }, context)
   // control keeps its identity most of the time: a lease is renewed when a third of it is used up

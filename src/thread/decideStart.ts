@@ -9,7 +9,16 @@ import { MAX_OPEN_RUNS } from "../protocol/Limits.ts"
 import type { CommandAnswer, DecideContext, Decision, Enqueue, PostCommand, StartCommand } from "./command.ts"
 import type { Control, OpenRun } from "./control.ts"
 import { answeredBefore, recordOf, usedBefore } from "./recorded.ts"
-import { append, FAR_MILLIS, mayEnqueue, nextEpoch, refuse, timestampOf, topLevelRuns, withStatus } from "./transitions.ts"
+import {
+  append,
+  FAR_MILLIS,
+  mayEnqueue,
+  nextEpoch,
+  refuse,
+  timestampOf,
+  topLevelRuns,
+  withStatus
+} from "./transitions.ts"
 import { cancelRun } from "./cancel.ts"
 
 const messagePosted = (message: PostMessage, by: Id): MessagePosted => ({
@@ -23,12 +32,18 @@ const messagePosted = (message: PostMessage, by: Id): MessagePosted => ({
   ...(message.replaces === undefined ? {} : { replaces: message.replaces })
 })
 
-export const decidePost = (control: Control, { by, digest, message }: PostCommand, context: DecideContext): Decision => {
+export const decidePost = (
+  control: Control,
+  { by, digest, message }: PostCommand,
+  context: DecideContext
+): Decision => {
   const key = `message/${message.id}`
   const before = answeredBefore(key, digest, context)
   if (before !== undefined) return before
   const answer: CommandAnswer = { type: "posted", message: message.id }
-  return append([messagePosted(message, by)], control, answer, [{ key, value: recordOf(digest, context.offset, answer) }])
+  return append([messagePosted(message, by)], control, answer, [
+    { key, value: recordOf(digest, context.offset, answer) }
+  ])
 }
 
 export const decideStart = (control: Control, command: StartCommand, context: DecideContext): Decision => {
@@ -63,7 +78,15 @@ export const decideStart = (control: Control, command: StartCommand, context: De
     { ...replaced.control, runs: [...replaced.control.runs, run] },
     answer,
     [
-      { key, value: recordOf(digest, context.offset, answer, command.principal === undefined ? {} : { principal: command.principal }) },
+      {
+        key,
+        value: recordOf(
+          digest,
+          context.offset,
+          answer,
+          command.principal === undefined ? {} : { principal: command.principal }
+        )
+      },
       ...(messageKey === undefined || posted === undefined
         ? []
         : [{ key: messageKey, value: recordOf(digest, context.offset, posted) }])
@@ -72,19 +95,35 @@ export const decideStart = (control: Control, command: StartCommand, context: De
 }
 
 /** Every run in the way gets a cancel that bears the new run's id; those that no worker holds end at once. */
-const replaceRuns = (control: Control, busy: readonly OpenRun[], { by, start }: StartCommand, context: DecideContext) => {
+const replaceRuns = (
+  control: Control,
+  busy: readonly OpenRun[],
+  { by, start }: StartCommand,
+  context: DecideContext
+) => {
   const events: Event[] = []
   let next = control
   // newest first, so that no queued run is let in only to be ended
   for (const run of [...busy].reverse()) {
-    const cancelled = cancelRun(next, run, { kind: "cancel", id: start.id, run: run.id, reason: "replaced" }, by, context.now, context.offset)
+    const cancelled = cancelRun(
+      next,
+      run,
+      { kind: "cancel", id: start.id, run: run.id, reason: "replaced" },
+      by,
+      context.now,
+      context.offset
+    )
     events.push(...cancelled.events)
     next = cancelled.control
   }
   return { control: next, events }
 }
 
-const openRun = ({ by, parent, policy, start }: StartCommand, status: "queued" | "waiting", context: DecideContext): OpenRun => {
+const openRun = (
+  { by, parent, policy, start }: StartCommand,
+  status: "queued" | "waiting",
+  context: DecideContext
+): OpenRun => {
   const deadline = deadlineOf(context.now, policy.deadlineMillis)
   const run: OpenRun = {
     id: start.id,
@@ -106,7 +145,9 @@ const openRun = ({ by, parent, policy, start }: StartCommand, status: "queued" |
 
 /** Control is JSON with whole numbers; what is no number of milliseconds is no deadline. */
 const deadlineOf = (now: number, millis: number | undefined): number | undefined =>
-  millis === undefined || !Number.isFinite(millis) ? undefined : Math.min(FAR_MILLIS, now + Math.max(0, Math.trunc(millis)))
+  millis === undefined || !Number.isFinite(millis)
+    ? undefined
+    : Math.min(FAR_MILLIS, now + Math.max(0, Math.trunc(millis)))
 
 const runAccepted = ({ by, parent, start }: StartCommand, run: OpenRun): RunAccepted => ({
   type: "run.accepted",

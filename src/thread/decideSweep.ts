@@ -9,7 +9,17 @@ import { MAX_EPOCHS } from "../protocol/Limits.ts"
 import type { DecideContext, Decision, Enqueue, SweepCommand } from "./command.ts"
 import { runOf, type Control, type OpenRun } from "./control.ts"
 import { deadlineExceeded } from "./decideRun.ts"
-import { answerAt, append, cancelledOutcome, endRun, firstInLine, mayEnqueue, nextEpoch, putRun, withStatus } from "./transitions.ts"
+import {
+  answerAt,
+  append,
+  cancelledOutcome,
+  endRun,
+  firstInLine,
+  mayEnqueue,
+  nextEpoch,
+  putRun,
+  withStatus
+} from "./transitions.ts"
 
 const swept = (...enqueue: readonly Enqueue[]): Decision => answerAt({ type: "swept", ...mayEnqueue(enqueue) }, 0)
 
@@ -40,7 +50,8 @@ const endOf = (run: OpenRun, now: number): RunOutcome | undefined => {
   if (run.cancel !== undefined && (run.cancel.endBy <= now || isLost)) return cancelledOutcome(run)
   if (run.deadline !== undefined && run.deadline <= now) return deadlineExceeded()
   if (!isLost) return undefined
-  if (run.onWorkerLost === "fail") return { type: "failed", error: fault("WORKER_LOST", "the worker died; start the run again") }
+  if (run.onWorkerLost === "fail")
+    return { type: "failed", error: fault("WORKER_LOST", "the worker died; start the run again") }
   return (run.lost ?? 0) + 1 >= MAX_EPOCHS
     ? { type: "failed", error: fault("WORKER_LOST", `the run lost its worker ${MAX_EPOCHS} times`) }
     : undefined
@@ -51,9 +62,13 @@ const expire = (control: Control, run: OpenRun, { now, offset }: DecideContext):
   // written so that an expiry which is not a number counts as passed
   const over = run.asks.filter((ask) => !(now < ask.expiresAt))
   if (over.length === 0) return swept()
-  const events = over.map(
-    (ask): Event => ({ type: "ask.resolved", run: run.id, ask: ask.id, answer: { type: "expired" }, resolver: "system" })
-  )
+  const events = over.map((ask): Event => ({
+    type: "ask.resolved",
+    run: run.id,
+    ask: ask.id,
+    answer: { type: "expired" },
+    resolver: "system"
+  }))
   const left: OpenRun = { ...run, settled: offset, asks: run.asks.filter((ask) => !over.includes(ask)) }
   return append(events, putRun(control, withStatus(left, "waiting", now)), { type: "swept", enqueue: [nextEpoch(run)] })
 }

@@ -109,7 +109,12 @@ const OF_RUN: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
 )
 /** Events that may do without a run, but do not follow the end of theirs. */
 const MAY_BE_OF_RUN: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
-  Object.entries({ "message.posted": messagePosted, custom, "state.snapshot": stateSnapshot, "state.delta": stateDelta })
+  Object.entries({
+    "message.posted": messagePosted,
+    custom,
+    "state.snapshot": stateSnapshot,
+    "state.delta": stateDelta
+  })
 )
 const OTHERS: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
   Object.entries({

@@ -34,7 +34,12 @@ const addMessage = (folding: Folding, message: ViewMessage): number => {
   return messages.push(message) - 1
 }
 
-export const messagePosted = (folding: Folding, _: RunPlace | undefined, event: MessagePosted, { at, offset }: Entry): boolean => {
+export const messagePosted = (
+  folding: Folding,
+  _: RunPlace | undefined,
+  event: MessagePosted,
+  { at, offset }: Entry
+): boolean => {
   if (folding.messages.has(event.message)) return false
   const parts = event.parts.map((part, index) => {
     const id = part.type === "data" ? "" : `${index}`
@@ -54,7 +59,8 @@ interface InMessage {
 }
 /** The message that a part goes into; the first part makes it. */
 const messageOf = (folding: Folding, event: InMessage, { at }: Entry): number =>
-  folding.messages.get(event.message) ?? addMessage(folding, { id: event.message, role: event.role ?? "assistant", parts: [], ...pick(event, "run"), at })
+  folding.messages.get(event.message) ??
+  addMessage(folding, { id: event.message, role: event.role ?? "assistant", parts: [], ...pick(event, "run"), at })
 
 /** What does not stream and has an id replaces its earlier value. */
 const addPart = (folding: Folding, event: InMessage, entry: Entry, part: ViewPart): Place => {
@@ -83,13 +89,32 @@ const begin = (
   return true
 }
 export const textStarted = (folding: Folding, place: RunPlace, event: TextStarted, entry: Entry): boolean =>
-  begin(folding, place, event, entry, { type: "text", id: event.part, text: "", state: "streaming", offset: entry.offset })
+  begin(folding, place, event, entry, {
+    type: "text",
+    id: event.part,
+    text: "",
+    state: "streaming",
+    offset: entry.offset
+  })
 export const reasoningStarted = (folding: Folding, place: RunPlace, event: ReasoningStarted, entry: Entry): boolean => {
   const { part: id, visible } = event
-  return begin(folding, place, event, entry, { type: "reasoning", id, text: "", state: "streaming", visible, offset: entry.offset })
+  return begin(folding, place, event, entry, {
+    type: "reasoning",
+    id,
+    text: "",
+    state: "streaming",
+    visible,
+    offset: entry.offset
+  })
 }
 export const toolStarted = (folding: Folding, place: RunPlace, event: ToolStarted, entry: Entry): boolean => {
-  const part: ViewTool = { type: "tool", id: event.call, ...pick(event, "name", "title", "executor"), state: "input", offset: entry.offset }
+  const part: ViewTool = {
+    type: "tool",
+    id: event.call,
+    ...pick(event, "name", "title", "executor"),
+    state: "input",
+    offset: entry.offset
+  }
   const before = place.open!.tool.get(event.call)
   if (before === undefined) return begin(folding, place, event, entry, part)
   // a resumed run begins the call again that its earlier epoch did not finish
@@ -153,11 +178,21 @@ export const toolChanged = (
 }
 
 export const fileAdded = (folding: Folding, _: RunPlace, event: FileAdded, entry: Entry): boolean => {
-  addPart(folding, event, entry, { type: "file", id: event.file, ...pick(event, "url", "mediaType", "name"), offset: entry.offset })
+  addPart(folding, event, entry, {
+    type: "file",
+    id: event.file,
+    ...pick(event, "url", "mediaType", "name"),
+    offset: entry.offset
+  })
   return true
 }
 export const sourceCited = (folding: Folding, _: RunPlace, event: SourceCited, entry: Entry): boolean => {
-  addPart(folding, event, entry, { type: "source", id: event.source, ...pick(event, "title", "url", "mediaType", "name"), offset: entry.offset })
+  addPart(folding, event, entry, {
+    type: "source",
+    id: event.source,
+    ...pick(event, "title", "url", "mediaType", "name"),
+    offset: entry.offset
+  })
   return true
 }
 /** Only what belongs to a message is shown in the view; the rest is for those who listen to events. */
@@ -173,7 +208,8 @@ export const custom = (folding: Folding, _: RunPlace | undefined, event: Custom,
 export const contentErased = (folding: Folding, _: RunPlace | undefined, event: ContentErased): boolean => {
   folding.view.messages.forEach((message, at) => {
     message.parts.forEach((part, index) => {
-      if (event.offsets.some(([from, to]) => from <= part.offset && part.offset <= to)) ownParts(folding, at)[index] = emptied(part)
+      if (event.offsets.some(([from, to]) => from <= part.offset && part.offset <= to))
+        ownParts(folding, at)[index] = emptied(part)
     })
   })
   return true

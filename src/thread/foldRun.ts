@@ -17,7 +17,16 @@ import type {
   StepStarted
 } from "../protocol/Event.ts"
 import type { Entry } from "../protocol/Entry.ts"
-import type { ViewAsk, ViewInterrupt, ViewPart, ViewReasoning, ViewRun, ViewStep, ViewText, ViewTool } from "../protocol/View.ts"
+import type {
+  ViewAsk,
+  ViewInterrupt,
+  ViewPart,
+  ViewReasoning,
+  ViewRun,
+  ViewStep,
+  ViewText,
+  ViewTool
+} from "../protocol/View.ts"
 import { nothingOpen, omit, own, ownPart, ownRun, pick, reindex, type Folding, type RunPlace } from "./foldState.ts"
 
 export const runAccepted = (folding: Folding, _: RunPlace | undefined, event: RunAccepted, { at }: Entry): boolean => {
@@ -59,7 +68,9 @@ const rewind = (folding: Folding, place: RunPlace, from: number): void => {
   run.steps = run.steps.filter((step) => step.offset <= from || step.state === "completed")
   const completed = new Set(run.steps.filter((step) => step.state === "completed").map((step) => step.id))
   const stays = (part: ViewPart) =>
-    part.offset <= from || (part.type === "tool" && part.state === "done") || (part.step !== undefined && completed.has(part.step))
+    part.offset <= from ||
+    (part.type === "tool" && part.state === "done") ||
+    (part.step !== undefined && completed.has(part.step))
   folding.view.messages = folding.view.messages.flatMap((message) => {
     const parts = message.parts.filter((part) => (part.run ?? message.run) !== run.id || stays(part))
     if (parts.length === message.parts.length) return [message]
@@ -112,7 +123,8 @@ const amend = <T>(list: T[], is: (item: T) => boolean, change: Partial<T>): bool
   return at >= 0
 }
 const stepsOf = (folding: Folding, place: RunPlace) => own(folding, ownRun(folding, place.at), "steps") as ViewStep[]
-const interruptsOf = (folding: Folding, place: RunPlace) => own(folding, ownRun(folding, place.at), "interrupts") as ViewInterrupt[]
+const interruptsOf = (folding: Folding, place: RunPlace) =>
+  own(folding, ownRun(folding, place.at), "interrupts") as ViewInterrupt[]
 const asksOf = (folding: Folding) => own(folding, folding.view, "asks") as ViewAsk[]
 
 export const stepStarted = (folding: Folding, place: RunPlace, event: StepStarted, { offset }: Entry): boolean => {
@@ -130,7 +142,12 @@ export const stepFinished = (folding: Folding, place: RunPlace, event: StepFinis
   })
 
 /** People are answered after the end, too. */
-export const interruptReceived = (folding: Folding, place: RunPlace | undefined, event: InterruptReceived, { at }: Entry): boolean => {
+export const interruptReceived = (
+  folding: Folding,
+  place: RunPlace | undefined,
+  event: InterruptReceived,
+  { at }: Entry
+): boolean => {
   const { interrupt, verdict } = event
   if (place === undefined) return false
   const interrupts = interruptsOf(folding, place)
@@ -145,7 +162,11 @@ export const interruptReceived = (folding: Folding, place: RunPlace | undefined,
   })
   return true
 }
-export const interruptApplied = (folding: Folding, place: RunPlace | undefined, { interrupt, outcome, ...event }: InterruptApplied): boolean =>
+export const interruptApplied = (
+  folding: Folding,
+  place: RunPlace | undefined,
+  { interrupt, outcome, ...event }: InterruptApplied
+): boolean =>
   place !== undefined &&
   amend(interruptsOf(folding, place), (known) => known.id === interrupt, {
     state: outcome.type,
@@ -156,7 +177,10 @@ export const interruptApplied = (folding: Folding, place: RunPlace | undefined, 
 export const askOpened = (folding: Folding, _: RunPlace, event: AskOpened): boolean => {
   const asks = asksOf(folding)
   if (asks.some((ask) => ask.id === event.ask)) return false
-  asks.push({ id: event.ask, ...pick(event, "run", "kind", "prompt", "call", "schema", "options", "digest", "expiresAt", "reason") })
+  asks.push({
+    id: event.ask,
+    ...pick(event, "run", "kind", "prompt", "call", "schema", "options", "digest", "expiresAt", "reason")
+  })
   return true
 }
 export const askResolved = (folding: Folding, _: RunPlace, event: AskResolved): boolean =>

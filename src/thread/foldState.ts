@@ -28,13 +28,19 @@ export interface Folding {
   runs: Map<Id, RunPlace>
 }
 
-export const nothingOpen = (): NonNullable<RunPlace["open"]> => ({ text: new Map(), reasoning: new Map(), tool: new Map() })
+export const nothingOpen = (): NonNullable<RunPlace["open"]> => ({
+  text: new Map(),
+  reasoning: new Map(),
+  tool: new Map()
+})
 
 /** Finds everything again from the view alone: at the beginning, and after parts left it. */
 export const reindex = (folding: Folding): void => {
   const { messages, runs } = folding.view
   folding.messages = new Map(messages.map((message, at) => [message.id, at]))
-  folding.runs = new Map(runs.map((run, at) => [run.id, { at, open: run.state === "finished" ? undefined : nothingOpen() }]))
+  folding.runs = new Map(
+    runs.map((run, at) => [run.id, { at, open: run.state === "finished" ? undefined : nothingOpen() }])
+  )
   messages.forEach((message, at) => {
     message.parts.forEach((part, index) => {
       if (!("state" in part) || part.state === "done") return
@@ -55,10 +61,12 @@ export const own = <T extends object, K extends keyof T>(folding: Folding, holde
 }
 export const ownMessage = (folding: Folding, at: number): Mutable<ViewMessage> =>
   own(folding, own(folding, folding.view, "messages") as ViewMessage[], at)
-export const ownParts = (folding: Folding, at: number): ViewPart[] => own(folding, ownMessage(folding, at), "parts") as ViewPart[]
+export const ownParts = (folding: Folding, at: number): ViewPart[] =>
+  own(folding, ownMessage(folding, at), "parts") as ViewPart[]
 export const ownPart = <P extends ViewPart>(folding: Folding, place: Place): Mutable<P> =>
   own(folding, ownParts(folding, place.message), place.part) as Mutable<P>
-export const ownRun = (folding: Folding, at: number): Mutable<ViewRun> => own(folding, own(folding, folding.view, "runs") as ViewRun[], at)
+export const ownRun = (folding: Folding, at: number): Mutable<ViewRun> =>
+  own(folding, own(folding, folding.view, "runs") as ViewRun[], at)
 
 /** The fields of `from` that are there. */
 export const pick = <T extends object, K extends keyof T>(from: T, ...keys: readonly K[]): Pick<T, K> => {

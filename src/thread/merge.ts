@@ -38,7 +38,11 @@ export const mergeDeltas = (events: readonly Event[]): readonly Event[] => {
         const from = last as unknown as Grown
         const to = event as unknown as Grown
         const isSame = from["run"] === to["run"] && from[delta.of] === to[delta.of]
-        if (isSame && isBare(event, delta.of, delta.text) && (own !== undefined || isBare(last, delta.of, delta.text))) {
+        if (
+          isSame &&
+          isBare(event, delta.of, delta.text) &&
+          (own !== undefined || isBare(last, delta.of, delta.text))
+        ) {
           if (own === undefined) {
             merged ??= events.slice(0, at)
             own = { ...from }

@@ -59,7 +59,9 @@ const applyOne = (doc: Json, operation: PatchOperation): Json => {
       const from = pointer(operation.from)
       const value = get(doc, from)
       if (operation.path.startsWith(`${operation.from}/`)) throw new Refused("moves a value into itself")
-      return operation.path === operation.from ? doc : put(from.length === 0 ? null : remove(doc, from), path, value, true)
+      return operation.path === operation.from
+        ? doc
+        : put(from.length === 0 ? null : remove(doc, from), path, value, true)
     }
     case "test":
       if (!isEqual(get(doc, path), given(operation.value))) throw new Refused("test failed")
@@ -76,7 +78,10 @@ const given = (value: Json | undefined): Json => {
 const pointer = (text: string): readonly string[] => {
   if (text === "") return []
   if (!text.startsWith("/") || /~(?![01])/.test(text)) throw new Refused("no JSON Pointer")
-  const keys = text.slice(1).split("/").map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"))
+  const keys = text
+    .slice(1)
+    .split("/")
+    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"))
   if (keys.some((key, at) => key === "__proto__" || (key === "prototype" && keys[at - 1] === "constructor"))) {
     throw new Refused("a key that is never accepted", "FORBIDDEN_KEY")
   }
@@ -97,7 +102,12 @@ const child = (node: Json, key: string): Json => {
 const get = (doc: Json, path: readonly string[]): Json => path.reduce(child, doc)
 
 /** Rebuilds the containers from the root to the last key of `path`, whose container `edit` answers anew. */
-const edit = (node: Json, path: readonly string[], change: (container: readonly Json[] | JsonObject, key: string) => Json, at = 0): Json => {
+const edit = (
+  node: Json,
+  path: readonly string[],
+  change: (container: readonly Json[] | JsonObject, key: string) => Json,
+  at = 0
+): Json => {
   if (!isContainer(node)) throw new Refused("no such path")
   const key = path[at]!
   if (at === path.length - 1) return change(node, key)

@@ -15,8 +15,7 @@ import type { Control, OpenRun } from "./control.ts"
 export const FAR_MILLIS = 253_402_300_799_999
 
 /** RFC 3339; times that no calendar has are cut to the nearest that this format can write. */
-export const timestampOf = (millis: number): string =>
-  new Date(Math.max(0, Math.min(FAR_MILLIS, millis))).toISOString()
+export const timestampOf = (millis: number): string => new Date(Math.max(0, Math.min(FAR_MILLIS, millis))).toISOString()
 
 export const append = (
   events: readonly Event[],
@@ -81,20 +80,22 @@ export const endRun = (
   const next = firstInLine(left, run.agent)
   return {
     events: [
-      ...run.asks.map(
-        (ask): Event => ({ type: "ask.resolved", run: run.id, ask: ask.id, answer: { type: "withdrawn" }, resolver: "system" })
-      ),
-      ...run.interrupts.map(
-        (interrupt): Event => ({
-          type: "interrupt.applied",
-          run: run.id,
-          interrupt: interrupt.id,
-          outcome:
-            interrupt.kind === "cancel" && outcome.type === "cancelled"
-              ? { type: "applied" }
-              : { type: "too-late", reason: TOO_LATE[outcome.type] }
-        })
-      ),
+      ...run.asks.map((ask): Event => ({
+        type: "ask.resolved",
+        run: run.id,
+        ask: ask.id,
+        answer: { type: "withdrawn" },
+        resolver: "system"
+      })),
+      ...run.interrupts.map((interrupt): Event => ({
+        type: "interrupt.applied",
+        run: run.id,
+        interrupt: interrupt.id,
+        outcome:
+          interrupt.kind === "cancel" && outcome.type === "cancelled"
+            ? { type: "applied" }
+            : { type: "too-late", reason: TOO_LATE[outcome.type] }
+      })),
       { type: "run.finished", ...finished, run: run.id }
     ],
     control: next === undefined ? left : putRun(left, withStatus(next, "waiting", now)),

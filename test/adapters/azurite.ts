@@ -53,10 +53,19 @@ export const startAzurite = async (): Promise<Azurite> => {
     child.stderr.on("data", listen)
     child.once("exit", (code) => reject(new Error(`azurite ended with ${code}: ${output}`)))
   })
-  const endpoints = [`BlobEndpoint=http://127.0.0.1:${blob}/devstoreaccount1`, `QueueEndpoint=http://127.0.0.1:${queue}/devstoreaccount1`,
-    `TableEndpoint=http://127.0.0.1:${table}/devstoreaccount1`]
+  const endpoints = [
+    `BlobEndpoint=http://127.0.0.1:${blob}/devstoreaccount1`,
+    `QueueEndpoint=http://127.0.0.1:${queue}/devstoreaccount1`,
+    `TableEndpoint=http://127.0.0.1:${table}/devstoreaccount1`
+  ]
   return {
-    connectionString: ["DefaultEndpointsProtocol=http", "AccountName=devstoreaccount1", `AccountKey=${KEY}`, ...endpoints, ""].join(";"),
+    connectionString: [
+      "DefaultEndpointsProtocol=http",
+      "AccountName=devstoreaccount1",
+      `AccountKey=${KEY}`,
+      ...endpoints,
+      ""
+    ].join(";"),
     close
   }
 }

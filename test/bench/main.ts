@@ -13,14 +13,19 @@ import { writeFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { cancel } from "./parts/cancel.ts"
 import { clientCpu } from "./parts/clientCpu.ts"
+import { coldStart } from "./parts/coldStart.ts"
+import { cuts } from "./parts/cuts.ts"
+import { lateJoin } from "./parts/lateJoin.ts"
 import { publish } from "./parts/publish.ts"
 import { size } from "./parts/size.ts"
 import { slowRest } from "./parts/slowRest.ts"
 import { tokens } from "./parts/tokens.ts"
+import { writers } from "./parts/writers.ts"
 import type { Bound, Part } from "./report.ts"
 
-const parts: readonly Part[] = [tokens, slowRest, publish, clientCpu, size]
+const parts: readonly Part[] = [tokens, slowRest, publish, clientCpu, coldStart, cancel, writers, cuts, lateJoin, size]
 const wrong = (message: string): never => {
   console.error(`bench: ${message}`)
   process.exit(2)

@@ -273,7 +273,7 @@ describe("a herd", () => {
     for (const failures of [2, 3, 5]) {
       const slots = new Map<number, number>()
       for (let client = 0; client < 10_000; client++) {
-        const slot = Math.floor(reconnectDelay({ failures, spreadMillis: 10_000, random }) / 100)
+        const slot = Math.floor(reconnectDelay(failures, 10_000, random) / 100)
         slots.set(slot, (slots.get(slot) ?? 0) + 1)
       }
       expect(slots.size).toBeGreaterThanOrEqual(100)
@@ -282,7 +282,7 @@ describe("a herd", () => {
   })
   it("that was told to come back later does not come back together", () => {
     const random = seeded(4)
-    const delays = Array.from({ length: 10_000 }, () => reconnectDelay({ failures: 0, spreadMillis: 5_000, retryAfterMillis: 2_000, random }))
+    const delays = Array.from({ length: 10_000 }, () => reconnectDelay(0, 5_000, random, 2_000))
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(2_000)
     const slots = new Map<number, number>()
     for (const delay of delays) slots.set(Math.floor(delay / 100), (slots.get(Math.floor(delay / 100)) ?? 0) + 1)
@@ -290,7 +290,7 @@ describe("a herd", () => {
   })
   it("is not made of single cuts: the first retry is quick, and never at once", () => {
     const random = seeded(5)
-    const delays = Array.from({ length: 1_000 }, () => reconnectDelay({ failures: 0, spreadMillis: 60_000, random }))
+    const delays = Array.from({ length: 1_000 }, () => reconnectDelay(0, 60_000, random))
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(50)
     expect(Math.max(...delays)).toBeLessThanOrEqual(250)
   })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { openThread } from "../../src/client/index.ts"
 import type { Thread, ThreadOptions } from "../../src/client/index.ts"
 import type { Entry } from "../../src/protocol/Entry.ts"
@@ -198,6 +198,7 @@ describe("following a thread", () => {
     await clock.advance(100)
     const iterator = thread.events()[Symbol.asyncIterator]()
     const next = iterator.next()
+    await vi.dynamicImportSettled()
     await clock.settle()
     say("t1", [{ type: "quantum.leap", size: 3 }])
     await clock.settle()
@@ -276,6 +277,7 @@ describe("events()", () => {
         if (offset === 6) await new Promise<void>((resolve) => clock.setTimeout(resolve, 1_000))
       }
     })()
+    await vi.dynamicImportSettled()
     await clock.advance(100)
     for (let index = 0; index < 3_000; index++) say("t1", [{ type: "custom", name: "n", value: index }])
     await clock.advance(10_000)
@@ -293,6 +295,7 @@ describe("events()", () => {
       for await (const _ of thread.events());
     }
     const first = read().catch((error: unknown) => error)
+    await vi.dynamicImportSettled()
     await clock.settle()
     backend.log("t1").entries = []
     backend.log("t1").logId = "other"
@@ -300,6 +303,7 @@ describe("events()", () => {
     await clock.advance(2_000)
     expect(await first).toMatchObject({ name: "ThreadError", fault: { code: "LOG_CHANGED" } })
     const second = read()
+    await vi.dynamicImportSettled()
     await clock.settle()
     thread.close()
     await second

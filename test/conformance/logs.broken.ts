@@ -25,7 +25,8 @@ export const brokenLogs: readonly BrokenLog[] = [
     make: (log) => ({
       append: (thread, append) =>
         Effect.flatMap(log.head(thread), (head) =>
-          head.offset === append.expected.offset ? log.append(thread, on(head, append)) : log.append(thread, append))
+          head.offset === append.expected.offset ? log.append(thread, on(head, append)) : log.append(thread, append)
+        )
     })
   },
   {
@@ -36,7 +37,8 @@ export const brokenLogs: readonly BrokenLog[] = [
         Effect.flatMap(log.append(thread, append), (result) =>
           result._tag !== "Conflict" || append.notes.length > 0
             ? Effect.succeed(result)
-            : Effect.flatMap(log.head(thread), (head) => log.append(thread, on(head, append))))
+            : Effect.flatMap(log.head(thread), (head) => log.append(thread, on(head, append)))
+        )
     })
   },
   {
@@ -69,7 +71,8 @@ export const brokenLogs: readonly BrokenLog[] = [
         const known = store.threads.get(thread)?.notes
         const fresh = append.notes.filter((note) => known?.has(note.key) !== true)
         return Effect.map(log.append(thread, { ...append, notes: fresh }), (result) =>
-          fresh.length < append.notes.length ? { _tag: "Conflict" as const } : result)
+          fresh.length < append.notes.length ? { _tag: "Conflict" as const } : result
+        )
       }
     })
   },
@@ -83,7 +86,8 @@ export const brokenLogs: readonly BrokenLog[] = [
           Effect.sync(() => {
             const after = store.threads.get(thread)
             if (after !== undefined) after.knock = knock
-          }))
+          })
+        )
       }
     })
   },
@@ -100,7 +104,8 @@ export const brokenLogs: readonly BrokenLog[] = [
     make: (log) => ({
       read: (thread, after, options) =>
         Effect.map(log.read(thread, after, options), (page) =>
-          page.entries.at(-1)?.offset === page.head.offset ? { ...page, entries: page.entries.slice(0, -1) } : page)
+          page.entries.at(-1)?.offset === page.head.offset ? { ...page, entries: page.entries.slice(0, -1) } : page
+        )
     })
   },
   {
@@ -127,8 +132,11 @@ export const brokenLogs: readonly BrokenLog[] = [
     found: /what was trimmed expires/,
     make: (log, store) => ({
       read: (thread, after, options) =>
-        Effect.catchIf(log.read(thread, after, options), (error) => error instanceof LogError && error.reason._tag === "OffsetExpired", () =>
-          log.read(thread, store.threads.get(thread)?.trimmed ?? 0, options))
+        Effect.catchIf(
+          log.read(thread, after, options),
+          (error) => error instanceof LogError && error.reason._tag === "OffsetExpired",
+          () => log.read(thread, store.threads.get(thread)?.trimmed ?? 0, options)
+        )
     })
   },
   {
@@ -169,7 +177,10 @@ export const brokenLogs: readonly BrokenLog[] = [
     found: /due/,
     make: (log) => ({
       append: (thread, append) =>
-        log.append(thread, append.control === append.expected.control ? { ...append, due: append.expected.due } : append)
+        log.append(
+          thread,
+          append.control === append.expected.control ? { ...append, due: append.expected.due } : append
+        )
     })
   }
 ]

@@ -32,7 +32,10 @@ describe("conformance of logs", () => {
       }
       const findings = await Effect.runPromise(checkLog(broken(), { second: broken(), ...ENV }))
       const failed = findings.filter((finding) => finding.problem !== undefined).map((finding) => finding.name)
-      expect(failed.filter((name) => found.test(name)), failed.join("; ")).not.toEqual([])
+      expect(
+        failed.filter((name) => found.test(name)),
+        failed.join("; ")
+      ).not.toEqual([])
     })
   }
 })
@@ -51,7 +54,10 @@ const write = Effect.fnUntraced(function* (log: ThreadLogService, name: string, 
       if (result._tag === "Unknown") {
         const again = yield* settle(log, next)
         if (again) break
-      } else if ((yield* retried(log.read("main/t", next.expected.offset, { limit: 1, maxBytes: 1 }))).entries[0]?.id === id) break
+      } else if (
+        (yield* retried(log.read("main/t", next.expected.offset, { limit: 1, maxBytes: 1 }))).entries[0]?.id === id
+      )
+        break
     }
     done.push(id)
   }
@@ -62,7 +68,9 @@ const settle = Effect.fnUntraced(function* (log: ThreadLogService, append: Retur
   for (;;) {
     const result = yield* log.append("main/t", append)
     if (result._tag === "Appended") return true
-    const { entries, head } = yield* Effect.eventually(log.read("main/t", append.expected.offset, { limit: 1, maxBytes: 1 }))
+    const { entries, head } = yield* Effect.eventually(
+      log.read("main/t", append.expected.offset, { limit: 1, maxBytes: 1 })
+    )
     if (entries[0] !== undefined) return entries[0].id === append.entry.id
     if (result._tag === "Conflict" && head.tag !== append.expected.tag) return false
   }
@@ -70,7 +78,12 @@ const settle = Effect.fnUntraced(function* (log: ThreadLogService, append: Retur
 
 describe("the faulty log", () => {
   const rates: FaultyLogOptions["rates"] = {
-    "unknown-before": 0.1, "unknown-after": 0.1, late: 0.1, duplicate: 0.1, unavailable: 0.1, delay: 0.3
+    "unknown-before": 0.1,
+    "unknown-after": 0.1,
+    late: 0.1,
+    duplicate: 0.1,
+    unavailable: 0.1,
+    delay: 0.3
   }
   it("loses, delays and repeats requests, and a careful writer still writes each entry once", async () => {
     for (let seed = 1; seed <= 5; seed++) {
@@ -87,7 +100,9 @@ describe("the faulty log", () => {
     const answers = async (seed: number) => {
       const log = faultyLog(open(memoryStore()), { rates: { "unknown-before": 0.5 }, seed })
       const append = Effect.flatMap(log.head("main/t"), (head) => log.append("main/t", following(head)))
-      return Effect.runPromise(Effect.map(Effect.all(Array.from({ length: 40 }, () => append)), (all) => all.map((one) => one._tag)))
+      return Effect.runPromise(
+        Effect.map(Effect.all(Array.from({ length: 40 }, () => append)), (all) => all.map((one) => one._tag))
+      )
     }
     expect(await answers(7)).toEqual(await answers(7))
     expect(await answers(7)).not.toEqual(await answers(8))
@@ -95,7 +110,9 @@ describe("the faulty log", () => {
   it("commits a late request after its answer", async () => {
     const inner = open(memoryStore())
     const log = faultyLog(inner, { script: () => "late", lateMillis: 5 })
-    const result = await Effect.runPromise(log.append("main/t", following(await Effect.runPromise(inner.head("main/t")))))
+    const result = await Effect.runPromise(
+      log.append("main/t", following(await Effect.runPromise(inner.head("main/t"))))
+    )
     expect(result._tag).toBe("Unknown")
     expect((await Effect.runPromise(inner.head("main/t"))).offset).toBe(0)
     await expect.poll(async () => (await Effect.runPromise(inner.head("main/t"))).offset).toBe(1)

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest"
-import { connect, openSocket, rawUrl, release, RELIABLE, serviceOf, start } from "./parties.ts"
+import { connect, JSON_V1, openSocket, rawUrl, release, RELIABLE, serviceOf, start } from "./parties.ts"
 import type { Emulator } from "../../src/emulator/emulator.ts"
 import { bearer } from "./signing.ts"
 
@@ -100,6 +100,16 @@ describe("injected faults", () => {
     await send(emulator, "2")
     expect(await received.count(2)).toEqual(["1", "2"])
     expect(connected.items).toHaveLength(1)
+  })
+
+  it("end a frozen connection of the plain protocol when it is cut", async () => {
+    const emulator = await start()
+    const raw = await openSocket(await rawUrl(emulator), JSON_V1)
+    await raw.frames.count(1)
+    emulator.freeze()
+    raw.send({ type: "ping" })
+    emulator.cut()
+    await expect.poll(() => emulator.connections("chat")).toEqual([])
   })
 
   it("forget a connection, so that its recovery is refused", async () => {

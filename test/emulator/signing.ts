@@ -9,7 +9,9 @@ export const seconds = (): number => Math.floor(Date.now() / 1000)
 export const sign = (key: string, claims: Record<string, unknown>, header: Record<string, unknown> = {}): string => {
   const now = seconds()
   const content = `${encode({ alg: "HS256", typ: "JWT", ...header })}.${encode({ iat: now, exp: now + 60, ...claims })}`
-  return `${content}.${createHmac("sha256", key).update(content).digest("base64url")}`
+  return `${content}.${createHmac(header["alg"] === "HS512" ? "sha512" : "sha256", key)
+    .update(content)
+    .digest("base64url")}`
 }
 
 export const bearer = (key: string, claims: Record<string, unknown>): string => `Bearer ${sign(key, claims)}`

@@ -275,6 +275,39 @@ describe("a user event", () => {
     expect(await disconnected.count(1)).toEqual([expect.stringContaining("answered 500")])
   })
 
+  it("may wait with 1,000 others for a slow handler; one more ends the connection with the reason", async () => {
+    const emulator = await start()
+    const never = new Inbox<true>()
+    const { handler, posts } = await startHandler(async () => {
+      await never.count(1)
+      return { status: 204 }
+    })
+    await emulator.setEventHandlers("chat", [{ ...handler, systemEvents: [] }])
+    const raw = await openSocket(await rawUrl(emulator), RELIABLE)
+    for (let i = 0; i < 1_000; i++) raw.send({ type: "event", event: "e", data: i })
+    raw.send({ type: "ping" })
+    await raw.frames.until((frames) => frames.includes('{"type":"pong"}'))
+    raw.send({ type: "event", event: "e", data: 1_000 })
+    expect((await raw.closed).code).toBe(1008)
+    expect(raw.frames.items.at(-1)).toContain("Too many events wait")
+    never.push(true)
+    await expect.poll(() => emulator.connections("chat")).toEqual([])
+    expect(posts()).toHaveLength(1)
+  })
+
+  it("that failed may be sent again under its ackId, one that succeeded is not run again", async () => {
+    const emulator = await start()
+    let status = 503
+    const { handler, posts } = await startHandler(() => ({ status }))
+    await emulator.setEventHandlers("chat", [{ ...handler, systemEvents: [] }])
+    const { client } = await connect(emulator)
+    const send = () => client.sendEvent("e", "x", "text", { ackId: 5 })
+    await expect(send()).rejects.toMatchObject({ errorDetail: { name: "InvocationFailed" } })
+    status = 204
+    expect([await send(), await send()]).toMatchObject([{ isDuplicated: false }, { isDuplicated: true }])
+    expect(posts()).toHaveLength(2)
+  })
+
   it("named message is every frame of a client without subprotocol", async () => {
     const emulator = await start()
     const { handler, posts } = await startHandler(({ body }) => ({

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest"
 import type { KnownEvent } from "../../src/protocol/Event.ts"
+import type { Command } from "../../src/thread/command.ts"
 import { topLevelRuns } from "../../src/thread/transitions.ts"
 import { dueOf } from "../../src/thread/control.ts"
 import { createFold } from "../../src/thread/fold.ts"
 import { forSeeds } from "./generate.ts"
-import { answerOf, race, type Thread } from "./simulate.ts"
+import { race, type Thread } from "./simulate.ts"
 
 /** What the log says of each run, checked on the way. */
 const checkLog = (thread: Thread) => {
@@ -37,26 +38,74 @@ const checkLog = (thread: Thread) => {
   return runs
 }
 
+/** What is open is what the log has not ended, and someone will look after each of it. */
+const checkControl = (thread: Thread) => {
+  const runs = checkLog(thread)
+  const control = thread.control()
+  expect([...runs].filter(([, run]) => !run.finished).map(([id]) => id)).toEqual(control.runs.map((run) => run.id))
+  for (const run of control.runs) {
+    expect(run.epoch).toBe(runs.get(run.id)!.epoch)
+    expect(run.due).toBeGreaterThan(0)
+    const line = topLevelRuns(control, run.agent)
+    expect(line.length === 0 || line.some((other) => other.status !== "queued"), "nobody queues for nothing").toBe(true)
+    const isHandedOver = thread.jobs.some((job) => job.run === run.id && job.epoch === run.epoch + 1)
+    expect(run.status !== "waiting" || isHandedOver, "what waits for a worker was handed to one").toBe(true)
+  }
+  expect(dueOf(control)).toBe(control.runs.length === 0 ? null : Math.min(...control.runs.map((run) => run.due)))
+}
+
+const idOf = (command: Command): string | undefined => {
+  if (command.type === "post") return command.message.id
+  if (command.type === "start") return command.start.id
+  return command.type === "interrupt" ? command.interrupt.id : undefined
+}
+/** Answers how many repeats there were. */
+const checkRepeats = (thread: Thread): number => {
+  const first = new Map<string, { digest: string; answer: unknown; offset: number }>()
+  let repeats = 0
+  for (const told of thread.told) {
+    const { command, decision } = told
+    const id = idOf(command)
+    if (id === undefined || !("digest" in command)) continue
+    const key = `${command.type} ${id}`
+    const before = first.get(key)
+    if (before !== undefined) {
+      repeats++
+      const isSame = before.digest === command.digest
+      expect(decision).toMatchObject(
+        isSame
+          ? { type: "answer", answer: before.answer, offset: before.offset }
+          : { type: "refuse", fault: { code: "DUPLICATE_DIFFERENT" } }
+      )
+    } else if (decision.type === "append") {
+      first.set(key, { digest: command.digest, answer: decision.answer, offset: told.offset })
+    }
+  }
+  return repeats
+}
+
+const checkView = (thread: Thread) => {
+  const fold = createFold()
+  for (const entry of thread.entries) fold.apply(entry)
+  const idsOf = (list: readonly { readonly id: string }[]) => list.map((one) => one.id).sort()
+  expect(idsOf(fold.view.runs.filter((run) => run.state !== "finished"))).toEqual(idsOf(thread.control().runs))
+  for (const known of thread.control().runs) {
+    const run = fold.view.runs.find((one) => one.id === known.id)!
+    expect(run.epoch).toBe(known.epoch)
+    if (known.status === "running" || known.status === "suspended") expect(run.state).toBe(known.status)
+    expect(idsOf(run.interrupts.filter((one) => one.state === "accepted"))).toEqual(idsOf(known.interrupts))
+  }
+}
+
 describe("writers that race", () => {
   it("keep every rule of the log and of control, in every schedule", () => {
     const seen = new Set<string>()
     forSeeds(2_500, (random) => {
       const thread = race(random, 60)
-      const runs = checkLog(thread)
-      const control = thread.control()
-      expect([...runs].filter(([, run]) => !run.finished).map(([id]) => id)).toEqual(control.runs.map((run) => run.id))
-      for (const run of control.runs) {
-        expect(run.epoch).toBe(runs.get(run.id)!.epoch)
-        expect(run.due).toBeGreaterThan(0)
-        const line = topLevelRuns(control, run.agent)
-        if (line.length > 0) expect(line.some((other) => other.status !== "queued"), "nobody waits in line for nobody").toBe(true)
-        // what waits for a worker was handed to one
-        if (run.status === "waiting") {
-          expect(thread.jobs.some((job) => job.run === run.id && job.epoch === run.epoch + 1)).toBe(true)
-        }
+      checkControl(thread)
+      for (const { command, decision } of thread.told) {
+        seen.add(`${command.type} ${decision.type === "refuse" ? decision.fault.code : decision.type}`)
       }
-      expect(dueOf(control)).toBe(control.runs.length === 0 ? null : Math.min(...control.runs.map((run) => run.due)))
-      for (const { command, decision } of thread.told) seen.add(`${command.type} ${decision.type === "refuse" ? decision.fault.code : decision.type}`)
     })
     // the schedules are worth something only if they come everywhere
     expect([...seen]).toEqual(
@@ -74,23 +123,7 @@ describe("writers that race", () => {
   it("are told the same for the same id for ever", () => {
     let repeats = 0
     forSeeds(300, (random) => {
-      const first = new Map<string, { digest: string; answer: unknown; offset: number }>()
-      for (const told of race(random, 150).told) {
-        const { command, decision } = told
-        if (command.type !== "post" && command.type !== "start" && command.type !== "interrupt") continue
-        const id = command.type === "post" ? command.message.id : command.type === "start" ? command.start.id : command.interrupt.id
-        const key = `${command.type} ${id}`
-        const before = first.get(key)
-        if (before === undefined) {
-          if (decision.type === "append") first.set(key, { digest: command.digest, answer: answerOf(told), offset: told.offset })
-          continue
-        }
-        repeats++
-        if (before.digest === command.digest) {
-          expect(decision.type).toBe("answer")
-          expect({ answer: answerOf(told), offset: told.offset }).toEqual({ answer: before.answer, offset: before.offset })
-        } else expect(decision).toMatchObject({ type: "refuse", fault: { code: "DUPLICATE_DIFFERENT" } })
-      }
+      repeats += checkRepeats(race(random, 150))
     })
     expect(repeats).toBeGreaterThan(300)
   })
@@ -110,21 +143,6 @@ describe("writers that race", () => {
   })
 
   it("leave a log whose view shows each run as control has it", () => {
-    forSeeds(300, (random) => {
-      const thread = race(random, 80)
-      const fold = createFold()
-      for (const entry of thread.entries) fold.apply(entry)
-      const open = new Map(thread.control().runs.map((run) => [run.id, run]))
-      for (const run of fold.view.runs) {
-        const known = open.get(run.id)
-        expect(run.state === "finished").toBe(known === undefined)
-        if (known === undefined) continue
-        expect(run.epoch).toBe(known.epoch)
-        if (known.status === "running" || known.status === "suspended") expect(run.state).toBe(known.status)
-        expect(run.interrupts.filter((one) => one.state === "accepted").map((one) => one.id).sort()).toEqual(
-          known.interrupts.map((one) => one.id).sort()
-        )
-      }
-    })
+    forSeeds(300, (random) => checkView(race(random, 80)))
   })
 })

@@ -11,7 +11,8 @@ const foldAll = (entries: readonly Entry[], from: View = emptyView): View => {
   for (const entry of entries) fold.apply(entry)
   return fold.view
 }
-const merged = (entries: readonly Entry[]): Entry[] => entries.map((entry) => ({ ...entry, events: mergeDeltas(entry.events as readonly Event[]) }))
+const merged = (entries: readonly Entry[]): Entry[] =>
+  entries.map((entry) => ({ ...entry, events: mergeDeltas(entry.events as readonly Event[]) }))
 
 describe("folding random logs", () => {
   it("counts nothing as dropped when everything fits, and merging deltas changes nothing", () => {
@@ -52,7 +53,7 @@ describe("folding random logs", () => {
 
   it("neither throws nor forgets anything but the count on events of any shape, merged or not", () => {
     const before = Object.getOwnPropertyNames(Object.prototype)
-    forSeeds(1_500, (random) => {
+    forSeeds(700, (random) => {
       const authors = ["run0", "run1"].map((run) => makeAuthor(random, run))
       const events: Event[] = []
       for (let at = 0; at < 60; at++) {
@@ -63,14 +64,18 @@ describe("folding random logs", () => {
             : random.pick(authors).next()
         events.push(random.chance(0.3) ? broken(random, event) : event)
         if (random.chance(0.05)) events.push(randomJson(random) as unknown as Event)
-        if (random.chance(0.05)) events.push({ type: "state.delta", doc: "plan", patch: randomJson(random) } as unknown as Event)
+        if (random.chance(0.05))
+          events.push({ type: "state.delta", doc: "plan", patch: randomJson(random) } as unknown as Event)
       }
       const entries = entriesOf(random, events)
       const view = foldAll(entries)
       expect(foldAll(entries)).toEqual(view)
       const cut = random.int(entries.length + 1)
       expect(foldAll(entries.slice(cut), foldAll(entries.slice(0, cut)))).toEqual(view)
-      const wellFormed = entries.map((entry) => ({ ...entry, events: entry.events.filter((event) => typeof event === "object" && event !== null) }))
+      const wellFormed = entries.map((entry) => ({
+        ...entry,
+        events: entry.events.filter((event) => typeof event === "object" && event !== null)
+      }))
       // two deltas that do not fit are one when they are merged
       expect({ ...foldAll(merged(wellFormed)), dropped: 0 }).toEqual({ ...foldAll(wellFormed), dropped: 0 })
     })

@@ -53,7 +53,7 @@ export const entryOf = (offset: number, events: readonly Event[], logId = "log")
 /** Entries of one to four events each. */
 export const entriesOf = (random: Random, events: readonly Event[]): Entry[] => {
   const entries: Entry[] = []
-  for (let at = 0; at < events.length; ) {
+  for (let at = 0; at < events.length;) {
     const size = 1 + random.int(4)
     entries.push(entryOf(entries.length + 1, events.slice(at, at + size)))
     at += size
@@ -77,7 +77,12 @@ export const randomJson = (random: Random, depth = 3): Json => {
     case 6:
       return Array.from({ length: random.int(4) }, () => randomJson(random, depth - 1))
     default:
-      return Object.fromEntries(Array.from({ length: random.int(4) }, () => [random.pick(["a", "b", "c", "constructor"]), randomJson(random, depth - 1)]))
+      return Object.fromEntries(
+        Array.from({ length: random.int(4) }, () => [
+          random.pick(["a", "b", "c", "constructor"]),
+          randomJson(random, depth - 1)
+        ])
+      )
   }
 }
 
@@ -161,12 +166,24 @@ export const makeAuthor = (random: Random, run: Id) => {
           return { type: "step.started", run, step: id, name: "read" }
         }
         case 12:
-          if (steps.length === 0) return { type: "custom", run, name: "score", value: random.int(9), id: "s", message: message() }
-          return { type: "step.finished", run, step: removeFrom(steps), outcome: random.pick(["completed", "failed"] as const) }
+          if (steps.length === 0)
+            return { type: "custom", run, name: "score", value: random.int(9), id: "s", message: message() }
+          return {
+            type: "step.finished",
+            run,
+            step: removeFrom(steps),
+            outcome: random.pick(["completed", "failed"] as const)
+          }
         case 13:
           return { type: "source.cited", run, source: `s${random.int(3)}`, message: message(), title: "Guide" }
         case 14:
-          return { type: "message.posted", message: fresh("posted"), run, role: "assistant", parts: [{ type: "text", text: "done" }] }
+          return {
+            type: "message.posted",
+            message: fresh("posted"),
+            run,
+            role: "assistant",
+            parts: [{ type: "text", text: "done" }]
+          }
         default:
           return { type: "state.snapshot", run, doc: `doc${random.int(2)}`, value: randomJson(random) }
       }
@@ -193,20 +210,28 @@ export const validLog = (random: Random, length: number): Entry[] => {
       continue
     }
     const [run, state] = random.pick([...authors])
-    if (random.chance(0.02)) {
+    const turn = random.int(100)
+    if (turn < 2) {
       flush()
       state.epoch++
       state.author.forget()
       events.push({ type: "run.started", run, epoch: state.epoch, from: 1 + random.int(entries.length) })
-    } else if (random.chance(0.02)) {
+    } else if (turn < 4) {
       const outcome = random.pick([{ type: "completed" }, { type: "cancelled" }] as const)
       events.push({ type: "run.finished", run, outcome })
       authors.delete(run)
-    } else if (random.chance(0.04)) {
-      const interrupt = { kind: "steer", id: `i${at}`, run, message: { id: `m${at}`, parts: [] }, when: "next-step" } as const
+    } else if (turn < 8) {
+      const interrupt = {
+        kind: "steer",
+        id: `i${at}`,
+        run,
+        message: { id: `m${at}`, parts: [] },
+        when: "next-step"
+      } as const
       events.push({ type: "interrupt.received", run, interrupt, verdict: { type: "accepted" }, by: "ann" })
-      if (random.chance(0.5)) events.push({ type: "interrupt.applied", run, interrupt: interrupt.id, outcome: { type: "applied" } })
-    } else if (random.chance(0.03)) {
+      if (random.chance(0.5))
+        events.push({ type: "interrupt.applied", run, interrupt: interrupt.id, outcome: { type: "applied" } })
+    } else if (turn < 11) {
       const ask = `ask${asks++}`
       events.push({ type: "ask.opened", run, ask, kind: "input", prompt: "which?", expiresAt: AT })
       events.push({ type: "ask.resolved", run, ask, answer: { type: "answered", value: 1 }, resolver: "person" })

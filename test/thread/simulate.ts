@@ -2,13 +2,12 @@
  * A thread in memory that several writers race on: each decides against the head it last saw, and a compare-and-set
  * lets one of them append. What everyone was told is recorded for the checks.
  */
-import { expect } from "vitest"
 import type { Entry } from "../../src/protocol/Entry.ts"
 import type { Event, Id } from "../../src/protocol/Event.ts"
 import type { Json } from "../../src/protocol/Json.ts"
 import { MAX_CONTROL_BYTES } from "../../src/protocol/Limits.ts"
 import type { UserInterrupt } from "../../src/protocol/UserInterrupt.ts"
-import type { Command, CommandAnswer, Decision, Enqueue } from "../../src/thread/command.ts"
+import type { Command, Decision, Enqueue } from "../../src/thread/command.ts"
 import { emptyControl, type Control } from "../../src/thread/control.ts"
 import { decide, decodeControl, noteKeys } from "../../src/thread/decide.ts"
 import { entryOf, makeAuthor, type Random } from "./generate.ts"
@@ -38,18 +37,23 @@ export const makeThread = () => {
     const decision = decide(seen.control, command, { now, offset, notes: known })
     if (decision.type === "append") {
       if (seen.offset !== entries.length || decision.notes.some((note) => notes.has(note.key))) return false
-      expect(decision.events.length).toBeGreaterThan(0)
+      if (decision.events.length === 0) throw new Error("an entry has events")
       const text = JSON.stringify(decision.control)
-      expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_CONTROL_BYTES)
-      // an equal control is the same control
-      if (decision.control !== control) expect(text).not.toBe(JSON.stringify(control))
+      if (Buffer.byteLength(text) > MAX_CONTROL_BYTES) throw new Error("control is larger than it may be")
+      if (decision.control !== control && text === JSON.stringify(control))
+        throw new Error("an equal control is the same")
       for (const note of decision.notes) notes.set(note.key, note.value)
       entries.push(entryOf(offset, decision.events))
       control = decision.control
     }
-    const enqueue = decision.type === "refuse" ? [] : ((decision.answer as { enqueue?: readonly Enqueue[] }).enqueue ?? [])
+    const enqueue =
+      decision.type === "refuse" ? [] : ((decision.answer as { enqueue?: readonly Enqueue[] }).enqueue ?? [])
     jobs.push(...enqueue)
-    told.push({ command, decision, offset: decision.type === "answer" ? decision.offset : decision.type === "append" ? offset : 0 })
+    told.push({
+      command,
+      decision,
+      offset: decision.type === "answer" ? decision.offset : decision.type === "append" ? offset : 0
+    })
     return true
   }
   return {
@@ -72,13 +76,20 @@ const AGENTS = ["writer", "critic"]
 /** Bodies are a function of id and variant, so the digest is too. */
 const digestOf = (value: unknown) => JSON.stringify(value)
 
-export const randomCommand = (random: Random, thread: Thread, authors: Map<Id, ReturnType<typeof makeAuthor>>): Command => {
+export const randomCommand = (
+  random: Random,
+  thread: Thread,
+  authors: Map<Id, ReturnType<typeof makeAuthor>>
+): Command => {
   const runs = thread.control().runs
   const run = runs.length > 0 && random.chance(0.85) ? random.pick(runs).id : `run${random.int(12)}`
   const by = random.pick(["ann", "bob"])
   switch (random.int(10)) {
     case 0: {
-      const message = { id: `message${random.int(20)}`, parts: [{ type: "text" as const, text: random.pick(["hi", "ho"]) }] }
+      const message = {
+        id: `message${random.int(20)}`,
+        parts: [{ type: "text" as const, text: random.pick(["hi", "ho"]) }]
+      }
       return { type: "post", by, message, digest: digestOf(message) }
     }
     case 1:
@@ -113,7 +124,13 @@ export const randomCommand = (random: Random, thread: Thread, authors: Map<Id, R
         { kind: "steer", id, run, message: { id: "m", parts: [] }, when: "next-step" },
         { kind: "pause", id, run },
         { kind: "resume", id, run },
-        { kind: "answer", id, run, ask: asks[0]?.id ?? "ask0", answer: random.pick([{ type: "approved" }, { type: "denied" }] as const) }
+        {
+          kind: "answer",
+          id,
+          run,
+          ask: asks[0]?.id ?? "ask0",
+          answer: random.pick([{ type: "approved" }, { type: "denied" }] as const)
+        }
       ])
       return { type: "interrupt", by, interrupt, digest: digestOf(interrupt) }
     }
@@ -121,7 +138,8 @@ export const randomCommand = (random: Random, thread: Thread, authors: Map<Id, R
       return { type: "sweep", run }
     case 6:
     case 7: {
-      const job = thread.jobs.length > 0 && random.chance(0.9) ? random.pick(thread.jobs) : { run, epoch: random.int(3) }
+      const job =
+        thread.jobs.length > 0 && random.chance(0.9) ? random.pick(thread.jobs) : { run, epoch: random.int(3) }
       return { type: "take", ...job }
     }
     default: {
@@ -129,17 +147,38 @@ export const randomCommand = (random: Random, thread: Thread, authors: Map<Id, R
       if (!authors.has(run)) authors.set(run, makeAuthor(random, run))
       const events: Event[] = Array.from({ length: 1 + random.int(3) }, () => authors.get(run)!.next())
       if (random.chance(0.2)) {
-        events.push({ type: "ask.opened", run, ask: `ask${random.int(5)}-${run}`, kind: "approval", prompt: "?", expiresAt: new Date(thread.now() + random.int(100_000)).toISOString() })
+        events.push({
+          type: "ask.opened",
+          run,
+          ask: `ask${random.int(5)}-${run}`,
+          kind: "approval",
+          prompt: "?",
+          expiresAt: new Date(thread.now() + random.int(100_000)).toISOString()
+        })
       }
       if (open !== undefined && open.interrupts.length > 0 && random.chance(0.5)) {
-        const applied: Event = { type: "interrupt.applied", run, interrupt: open.interrupts[0]!.id, outcome: { type: "applied" } }
+        const applied: Event = {
+          type: "interrupt.applied",
+          run,
+          interrupt: open.interrupts[0]!.id,
+          outcome: { type: "applied" }
+        }
         if (random.chance(0.2)) events.length = 0
         events.push(applied)
       }
-      if (random.chance(0.25)) events.push({ type: "run.suspended", run, why: random.pick(["asked", "paused", "time-limit"] as const) })
+      if (random.chance(0.25))
+        events.push({ type: "run.suspended", run, why: random.pick(["asked", "paused", "time-limit"] as const) })
       else if (random.chance(0.2)) events.push({ type: "run.finished", run, outcome: { type: "completed" } })
-      const recorded = random.chance(0.3) ? { notes: [{ key: `step/${run}/${thread.entries.length}-${random.int(1_000_000)}`, value: 1 }] } : {}
-      return { type: "emit", run, epoch: open === undefined || random.chance(0.1) ? random.int(3) : open.epoch, events, ...recorded }
+      const recorded = random.chance(0.3)
+        ? { notes: [{ key: `step/${run}/${thread.entries.length}-${random.int(1_000_000)}`, value: 1 }] }
+        : {}
+      return {
+        type: "emit",
+        run,
+        epoch: open === undefined || random.chance(0.1) ? random.int(3) : open.epoch,
+        events,
+        ...recorded
+      }
     }
   }
 }
@@ -159,9 +198,11 @@ export const race = (random: Random, steps: number): Thread => {
     }
     if (thread.attempt(writer.command, writer.seen)) writer.command = undefined
     // read back as a store would hand it out
-    else writer.seen = { ...thread.head(), control: random.chance(0.1) ? decodeControl(thread.head().control as unknown as Json) : thread.head().control }
+    else
+      writer.seen = {
+        ...thread.head(),
+        control: random.chance(0.1) ? decodeControl(thread.head().control as unknown as Json) : thread.head().control
+      }
   }
   return thread
 }
-
-export const answerOf = (told: Told): CommandAnswer | undefined => (told.decision.type === "refuse" ? undefined : told.decision.answer)

@@ -38,7 +38,10 @@ export const azureWebPubSubClient = (options: AzureWebPubSubClientOptions = {}):
       onEnded: (message) => {
         if (state !== "open" || !socket.recover()) return close(message)
         state = "recovering"
-        deadline = setTimeout(() => close("the connection could not be recovered in time"), options.recoverWithinMillis ?? 2_000)
+        deadline = setTimeout(
+          () => close("the connection could not be recovered in time"),
+          options.recoverWithinMillis ?? 2_000
+        )
         handlers.onInterrupted()
       }
     })

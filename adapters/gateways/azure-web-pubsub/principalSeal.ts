@@ -11,7 +11,9 @@ import type { Principal } from "../../../src/ports/Access.ts"
 import type { JsonObject } from "../../../src/protocol/Json.ts"
 
 /** Where a sealed principal is valid: in a client's URL, or in the state of one connection. */
-export type SealUse = { readonly in: "url"; readonly expiresAt: number } | { readonly in: "connection"; readonly connection: string }
+export type SealUse =
+  | { readonly in: "url"; readonly expiresAt: number }
+  | { readonly in: "connection"; readonly connection: string }
 
 /** A worker's own connection is not a person's: its events go no further. */
 export interface Sealed {
@@ -35,7 +37,9 @@ export const sealPrincipal = (key: Uint8Array, hub: string, sealed: Sealed, use:
     .setProtectedHeader({ alg: "dir", enc: "A256GCM" })
     .setAudience(audience(hub, use.in))
   // A fraction of a second is a valid NumericDate, and short grants stay exact.
-  return (use.in === "url" ? token.setExpirationTime(use.expiresAt / 1000) : token.setSubject(use.connection)).encrypt(key)
+  return (use.in === "url" ? token.setExpirationTime(use.expiresAt / 1000) : token.setSubject(use.connection)).encrypt(
+    key
+  )
 }
 
 /** `undefined` for anything that was not sealed by us for this hub, this use and this connection, or has expired. */

@@ -7,7 +7,13 @@
  */
 import * as Effect from "effect/Effect"
 import type { GatewayService, GroupName } from "../../../src/ports/Gateway.ts"
-import { FrameTooLarge, GatewayError, GatewayRefused, GatewayThrottled, GatewayUnavailable } from "../../../src/ports/GatewayError.ts"
+import {
+  FrameTooLarge,
+  GatewayError,
+  GatewayRefused,
+  GatewayThrottled,
+  GatewayUnavailable
+} from "../../../src/ports/GatewayError.ts"
 import { capabilities } from "./capabilities.ts"
 import { makeRestPost, type Answer } from "./restPost.ts"
 import type { RestTokens } from "./restToken.ts"
@@ -48,7 +54,8 @@ export const makePublish = (settings: Settings, tokens: RestTokens) => {
 
   const publish: GatewayService["publish"] = (group: GroupName, frame: string) => {
     const size = sizeIfTooLarge(frame)
-    if (size !== undefined) return failed(new FrameTooLarge({ sizeBytes: size, limitBytes: capabilities.maxFrameBytes }))
+    if (size !== undefined)
+      return failed(new FrameTooLarge({ sizeBytes: size, limitBytes: capabilities.maxFrameBytes }))
     const path = `${hubPath}${encodeURIComponent(group)}/:send?api-version=${API_VERSION}`
     const url = settings.endpoint + path
 
@@ -82,7 +89,8 @@ export const makePublish = (settings: Settings, tokens: RestTokens) => {
 
 const reasonOf = (settings: Settings, { status, retryAfter }: Answer, frame: string): Reason => {
   if (status === 429) return new GatewayThrottled({ retryAfterMillis: retryAfterMillis(retryAfter, Date.now()) })
-  if (status === 413) return new FrameTooLarge({ sizeBytes: Buffer.byteLength(frame), limitBytes: capabilities.maxFrameBytes })
+  if (status === 413)
+    return new FrameTooLarge({ sizeBytes: Buffer.byteLength(frame), limitBytes: capabilities.maxFrameBytes })
   if (status < 500 && status !== 408) return new GatewayRefused({ status, remedy: remedy(settings, status) })
   return new GatewayUnavailable({ cause: new Error(`the service answered ${status}`) })
 }

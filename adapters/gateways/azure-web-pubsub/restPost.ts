@@ -44,7 +44,10 @@ interface Lane {
   used: boolean
 }
 
-export const makeRestPost = (endpoint: URL, options: { readonly maxSockets: number; readonly timeoutMillis: number }): RestPost => {
+export const makeRestPost = (
+  endpoint: URL,
+  options: { readonly maxSockets: number; readonly timeoutMillis: number }
+): RestPost => {
   const secure = endpoint.protocol === "https:"
   const host = endpoint.hostname.replace(/^\[|\]$/g, "")
   const target = { host, port: Number(endpoint.port) || (secure ? 443 : 80), noDelay: true }
@@ -67,7 +70,12 @@ export const makeRestPost = (endpoint: URL, options: { readonly maxSockets: numb
 
   const open = (): Lane => {
     const socket = secure
-      ? tls.connect({ ...target, ALPNProtocols: ["http/1.1"], ...(net.isIP(host) ? {} : { servername: host }), ...(session ? { session } : {}) })
+      ? tls.connect({
+          ...target,
+          ALPNProtocols: ["http/1.1"],
+          ...(net.isIP(host) ? {} : { servername: host }),
+          ...(session ? { session } : {})
+        })
       : net.connect(target)
     const lane: Lane = { socket, call: undefined, received: "", since: 0, used: false }
     lanes.add(lane)
@@ -171,7 +179,10 @@ export const parseAnswer = (received: string): Parsed | "more" | "broken" => {
   if (status === undefined) return "broken"
   if (status.startsWith("1")) return parseAnswer(received.slice(end + 4))
   const head = received.slice(0, end)
-  const answer = { status: Number(status), retryAfter: status === "429" ? RETRY_AFTER.exec(head)?.[1]?.trim() : undefined }
+  const answer = {
+    status: Number(status),
+    retryAfter: status === "429" ? RETRY_AFTER.exec(head)?.[1]?.trim() : undefined
+  }
   const keeps = received.startsWith("HTTP/1.1") && !CONNECTION_CLOSE.test(head)
   const arrived = received.length - end - 4
   if (status === "204" || status === "304") return { answer, keep: keeps && arrived === 0 }

@@ -27,13 +27,16 @@ const WORKER: Principal = { id: "worker", tenant: "throughline-worker" }
 /** Azure Web PubSub as the gateway. Throws a `TypeError` that names a wrong option. */
 export const azureWebPubSub = (options: AzureWebPubSubOptions): Layer.Layer<Gateway> => {
   const settings = readSettings(options)
-  return Layer.effect(Gateway, Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => makePublish(settings, makeRestTokens(settings))),
-      ({ close }) => Effect.sync(close)
-    ),
-    ({ publish }) => Gateway.of(make(settings, publish))
-  ))
+  return Layer.effect(
+    Gateway,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => makePublish(settings, makeRestTokens(settings))),
+        ({ close }) => Effect.sync(close)
+      ),
+      ({ publish }) => Gateway.of(make(settings, publish))
+    )
+  )
 }
 
 const make = (settings: Settings, publish: GatewayService["publish"]): GatewayService => {
@@ -50,7 +53,9 @@ const make = (settings: Settings, publish: GatewayService["publish"]): GatewaySe
     const sealed = await sealPrincipal(settings.sealKey, settings.hub, { principal, worker }, { in: "url", expiresAt })
     if (sealed.length > MAX_SEALED_BYTES) throw new ClaimsTooLarge()
     const minutes = ttlMillis / 60_000
-    const { url } = await (await client()).getClientAccessToken({
+    const { url } = await (
+      await client()
+    ).getClientAccessToken({
       userId: userIdOf(principal),
       // Entra ID makes tokens by the minute.
       expirationTimeInMinutes: settings.access.type === "key" ? minutes : Math.max(1, Math.ceil(minutes)),
@@ -67,10 +72,13 @@ const make = (settings: Settings, publish: GatewayService["publish"]): GatewaySe
     capabilities: settings.upstreamKey === undefined ? { ...capabilities, upstream: false } : capabilities,
     publish,
     grant: ({ principal, groups, ttlMillis }) =>
-      Effect.tryPromise({ try: () => connectUrl(principal, { groups, ttlMillis }), catch: toGatewayError(settings, "grant") }),
+      Effect.tryPromise({
+        try: () => connectUrl(principal, { groups, ttlMillis }),
+        catch: toGatewayError(settings, "grant")
+      }),
     ...(settings.upstreamKey === undefined ? {} : { upstream: makeUpstream(settings) }),
-    subscribe: makeSubscribe(async () =>
-      (await connectUrl(WORKER, { roles: ["webpubsub.joinLeaveGroup"], ttlMillis: MAX_GRANT_MILLIS })).url
+    subscribe: makeSubscribe(
+      async () => (await connectUrl(WORKER, { roles: ["webpubsub.joinLeaveGroup"], ttlMillis: MAX_GRANT_MILLIS })).url
     ),
     revoke: (principal, group) =>
       Effect.tryPromise({
@@ -97,12 +105,20 @@ const serviceClient = (settings: Settings) => {
 }
 
 const toGatewayError = (settings: Settings, operation: "grant" | "revoke") => (cause: unknown) => {
-  const { statusCode: status, response } = cause as { statusCode?: number; response?: { headers?: { get(name: string): string | undefined } } }
+  const { statusCode: status, response } = cause as {
+    statusCode?: number
+    response?: { headers?: { get(name: string): string | undefined } }
+  }
   const reason =
     cause instanceof ClaimsTooLarge
-      ? new GatewayRefused({ status: 431, remedy: `id and claims must fit a URL of ${MAX_SEALED_BYTES} bytes; keep claims small` })
+      ? new GatewayRefused({
+          status: 431,
+          remedy: `id and claims must fit a URL of ${MAX_SEALED_BYTES} bytes; keep claims small`
+        })
       : status === 429
-        ? new GatewayThrottled({ retryAfterMillis: retryAfterMillis(response?.headers?.get("retry-after"), Date.now()) })
+        ? new GatewayThrottled({
+            retryAfterMillis: retryAfterMillis(response?.headers?.get("retry-after"), Date.now())
+          })
         : status !== undefined && status < 500 && status !== 408
           ? new GatewayRefused({ status, remedy: remedy(settings, status) })
           : new GatewayUnavailable({ cause: withoutRequest(cause) })

@@ -37,7 +37,9 @@ export interface Settings {
   /** Without a slash at the end. */
   readonly endpoint: string
   readonly hub: string
-  readonly access: { readonly type: "key"; readonly key: string } | { readonly type: "identity"; readonly credential: TokenCredential }
+  readonly access:
+    | { readonly type: "key"; readonly key: string }
+    | { readonly type: "identity"; readonly credential: TokenCredential }
   /** 32 bytes; derived, so that it is not the key that signs requests. */
   readonly sealKey: Uint8Array
   readonly upstreamKey: string | undefined

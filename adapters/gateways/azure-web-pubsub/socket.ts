@@ -20,7 +20,7 @@ export interface SocketHandlers {
   readonly onEnded: (message: string) => void
 }
 export interface Socket {
-  /** Goes on with the same connection after `onEnded`. False when the service gave no token for it. */
+  /** Goes on with the same connection after `onEnded`. False when the service ended it, or gave no token for it. */
   readonly recover: () => boolean
   readonly invoke: (event: string, data: Json, options: { readonly timeoutMillis: number }) => Promise<unknown>
   /** Resolves when the service has confirmed. `ackId` is new for each call. */
@@ -40,6 +40,8 @@ export const openSocket = (url: string, handlers: SocketHandlers): Socket => {
   let lastSequence = 0
   let closed = false
   let wasConnected = false
+  /** What the service said before it closed the connection. */
+  let goodbye: string | undefined
 
   const client = new WebPubSubClient(
     { getClientAccessUrl: () => Promise.resolve(target) },
@@ -86,9 +88,10 @@ export const openSocket = (url: string, handlers: SocketHandlers): Socket => {
     if (closed || fromUserId !== undefined || dataType !== "text" || typeof data !== "string") return
     handlers.onFrame(group, data)
   })
-  let goodbye: string | undefined
   client.on("disconnected", ({ message }) => void (goodbye = message?.message))
-  client.on("stopped", () => end(goodbye ?? (wasConnected ? "the connection was cut" : "the service closed the connection")))
+  client.on("stopped", () =>
+    end(goodbye ?? (wasConnected ? "the connection was cut" : "the service closed the connection"))
+  )
 
   const end = (message: string) => {
     if (!closed) handlers.onEnded(message)
@@ -100,21 +103,23 @@ export const openSocket = (url: string, handlers: SocketHandlers): Socket => {
       () => {
         if (closed) client.stop()
       },
-      (cause: unknown) => end(cause instanceof Error && cause.message ? cause.message : "the connection could not be opened")
+      (cause: unknown) =>
+        end(cause instanceof Error && cause.message ? cause.message : "the connection could not be opened")
     )
   }
   start()
 
   return {
     recover: () => {
-      if (recoveryUrl === undefined || closed) return false
+      if (recoveryUrl === undefined || goodbye !== undefined || closed) return false
       target = recoveryUrl
       recoveryUrl = undefined
       start()
       return true
     },
     invoke: async (event, data, { timeoutMillis }) =>
-      (await client.invokeEvent(event, data as object, "json", { abortSignal: AbortSignal.timeout(timeoutMillis) })).data,
+      (await client.invokeEvent(event, data as object, "json", { abortSignal: AbortSignal.timeout(timeoutMillis) }))
+        .data,
     joinGroup: async (group, ackId) => void (await client.joinGroup(group, { ackId })),
     leaveGroup: async (group, ackId) => void (await client.leaveGroup(group, { ackId })),
     ping: () => void client.sendEvent(PING, "", "text", { fireAndForget: true }).catch(() => {}),

@@ -19,16 +19,18 @@ const unavailable = (cause: unknown) =>
   new GatewayError({ operation: "subscribe", reason: new GatewayUnavailable({ cause: withoutRequest(cause) }) })
 
 /** `connectUrl` makes a URL with a fresh token that may join and leave groups. */
-export const makeSubscribe = (connectUrl: () => Promise<string>): NonNullable<GatewayService["subscribe"]> => (handlers) =>
-  Effect.acquireRelease(
-    Effect.tryPromise({ try: (signal) => open(connectUrl, handlers, signal), catch: unavailable }),
-    (line) => Effect.sync(line.close)
-  ).pipe(
-    Effect.map((line) => ({
-      join: (group) => Effect.tryPromise({ try: () => line.join(group), catch: unavailable }),
-      leave: (group) => Effect.promise(() => line.leave(group))
-    }))
-  )
+export const makeSubscribe =
+  (connectUrl: () => Promise<string>): NonNullable<GatewayService["subscribe"]> =>
+  (handlers) =>
+    Effect.acquireRelease(
+      Effect.tryPromise({ try: (signal) => open(connectUrl, handlers, signal), catch: unavailable }),
+      (line) => Effect.sync(line.close)
+    ).pipe(
+      Effect.map((line) => ({
+        join: (group) => Effect.tryPromise({ try: () => line.join(group), catch: unavailable }),
+        leave: (group) => Effect.promise(() => line.leave(group))
+      }))
+    )
 
 interface Line {
   readonly join: (group: string) => Promise<void>
@@ -85,30 +87,32 @@ const open = async (
     retry = setTimeout(connect, delay)
   }
   const connect = () => {
-    connectUrl().then((url) => {
-      if (closed) return
-      let recovered = false
-      const mine = openSocket(url, {
-        onConnected: () => void onConnected(),
-        onFrame: handlers.onFrame,
-        onAlive: () => void (lastSign = Date.now()),
-        onEnded: (message) => {
-          if (mine !== socket || closed) return
-          // A recovery that does not even connect is not tried twice.
-          const again_ = recovered && !connected
-          connected = false
-          recovered = !again_ && mine.recover()
-          if (!recovered) {
-            first.reject(new Error(message))
-            again()
+    connectUrl().then(
+      (url) => {
+        if (closed) return
+        let recovering = false
+        const mine = openSocket(url, {
+          onConnected: () => void onConnected(),
+          onFrame: handlers.onFrame,
+          onAlive: () => void (lastSign = Date.now()),
+          onEnded: (message) => {
+            if (mine !== socket || closed) return
+            // A recovery that does not even connect is not tried twice.
+            recovering = (connected || !recovering) && mine.recover()
+            connected = false
+            if (!recovering) {
+              first.reject(new Error(message))
+              again()
+            }
           }
-        }
-      })
-      socket = mine
-    }, (cause: unknown) => {
-      first.reject(cause)
-      again()
-    })
+        })
+        socket = mine
+      },
+      (cause: unknown) => {
+        first.reject(cause)
+        again()
+      }
+    )
   }
   const watch = setInterval(() => {
     if (!connected) return
@@ -143,6 +147,7 @@ const open = async (
 
   return {
     join: (group) => {
+      if (closed) return Promise.reject(new Error("the subscription is closed"))
       const known = wanted.get(group)
       if (known !== undefined) return known.joined.promise
       const entry: Wanted = { joined: Promise.withResolvers() }

@@ -34,7 +34,7 @@ export const userIdOf = ({ id, tenant = "main" }: Principal): string => {
 }
 
 export const makeUpstream = (settings: Settings): NonNullable<GatewayService["upstream"]> =>
-  Effect.fnUntraced(function*(request, handle) {
+  Effect.fnUntraced(function* (request, handle) {
     if (request.method === "OPTIONS") return yield* validateOrigin(settings, request)
     const verified = yield* Effect.tryPromise({
       try: () => verify(settings, request),
@@ -51,8 +51,12 @@ const validateOrigin = (settings: Settings, request: Request) => {
   const host = new URL(settings.endpoint).host.toLowerCase()
   const hostname = new URL(settings.endpoint).hostname.toLowerCase()
   // Replicas and custom domains make it a list, with or without spaces.
-  const mine = origin.split(",").map((name) => name.trim().toLowerCase()).find((name) => name === host || name === hostname)
-  if (mine === undefined) return Effect.fail(reject(403, "UNAUTHENTICATED", "WebHook-Request-Origin is not this gateway's host"))
+  const mine = origin
+    .split(",")
+    .map((name) => name.trim().toLowerCase())
+    .find((name) => name === host || name === hostname)
+  if (mine === undefined)
+    return Effect.fail(reject(403, "UNAUTHENTICATED", "WebHook-Request-Origin is not this gateway's host"))
   return Effect.succeed(new Response(null, { status: 200, headers: { "webhook-allowed-origin": mine } }))
 }
 
@@ -62,7 +66,10 @@ const encodeReply = (reply: UpstreamReply): Response =>
 /** An event to hand on, or the answer where there is none. Throws `UpstreamRejected`. */
 const verify = async (settings: Settings, request: Request): Promise<UpstreamEvent | Response> => {
   if (request.method !== "POST") throw reject(405, "BAD_SHAPE", "events come as POST")
-  if (settings.upstreamKey !== "host" && !sameText(new URL(request.url).searchParams.get("code"), settings.upstreamKey)) {
+  if (
+    settings.upstreamKey !== "host" &&
+    !sameText(new URL(request.url).searchParams.get("code"), settings.upstreamKey)
+  ) {
     throw unauthenticated("the URL's `code` is not `upstreamKey`")
   }
   const header = (name: string) => request.headers.get(name) ?? ""
@@ -82,8 +89,12 @@ const verify = async (settings: Settings, request: Request): Promise<UpstreamEve
 
   if (type === `${SYSTEM}connect` && name === "connect") return connect(settings, request, connection, body)
   const { principal, worker } = await ownerOf(settings, header("ce-connectionstate"), connection)
-  if (header("ce-userid") !== userIdOf(principal)) throw unauthenticated("ce-userId is not whom this connection belongs to")
-  if ((type === `${SYSTEM}connected` && name === "connected") || (type === `${SYSTEM}disconnected` && name === "disconnected")) {
+  if (header("ce-userid") !== userIdOf(principal))
+    throw unauthenticated("ce-userId is not whom this connection belongs to")
+  if (
+    (type === `${SYSTEM}connected` && name === "connected") ||
+    (type === `${SYSTEM}disconnected` && name === "disconnected")
+  ) {
     return worker ? new Response(null, { status: 204 }) : { type: name, connection, principal }
   }
   if (!type.startsWith(USER) || type.slice(USER.length) !== name || name === "") {
@@ -141,7 +152,10 @@ const decodeState = (state: string): string => {
 }
 
 const ownerOf = async (settings: Settings, state: string, connection: string): Promise<Sealed> => {
-  const sealed = await openPrincipal(settings.sealKey, settings.hub, decodeState(state), { in: "connection", connection })
+  const sealed = await openPrincipal(settings.sealKey, settings.hub, decodeState(state), {
+    in: "connection",
+    connection
+  })
   if (sealed === undefined) throw unauthenticated("ce-connectionState is missing or was not sealed by this backend")
   return sealed
 }
@@ -150,11 +164,17 @@ const ownerOf = async (settings: Settings, state: string, connection: string): P
 const connect = async (settings: Settings, request: Request, connection: string, body: string): Promise<Response> => {
   const { query, subprotocols } = connectBody(body)
   const sealed = await openPrincipal(settings.sealKey, settings.hub, query, { in: "url" })
-  if (sealed === undefined) throw unauthenticated(`the client's URL has no valid \`${SEAL_PARAMETER}\`: it did not come from a grant, or too late`)
-  if (request.headers.get("ce-userid") !== userIdOf(sealed.principal)) throw unauthenticated("the token is for another user than the grant")
+  if (sealed === undefined)
+    throw unauthenticated(
+      `the client's URL has no valid \`${SEAL_PARAMETER}\`: it did not come from a grant, or too late`
+    )
+  if (request.headers.get("ce-userid") !== userIdOf(sealed.principal))
+    throw unauthenticated("the token is for another user than the grant")
   const subprotocol = SUBPROTOCOLS.find((name) => subprotocols.includes(name))
   const state = await sealPrincipal(settings.sealKey, settings.hub, sealed, { in: "connection", connection })
-  return Response.json(subprotocol === undefined ? {} : { subprotocol }, { headers: { "ce-connectionstate": encodeState(state) } })
+  return Response.json(subprotocol === undefined ? {} : { subprotocol }, {
+    headers: { "ce-connectionstate": encodeState(state) }
+  })
 }
 
 /** The two fields of a `connect` body that are used. */

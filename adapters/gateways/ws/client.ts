@@ -45,7 +45,8 @@ export const wsClient = (): GatewayClient => ({
       else if (message?.[0] === "reply") settle(message[1], ({ resolve }) => resolve(message[2]))
       else if (message?.[0] === "failed") settle(message[1], ({ reject }) => reject(new Error(message[2])))
     }
-    socket.onclose = ({ code, reason }) => close(reason || (code === 1006 ? "the connection was cut or refused" : `closed with code ${code}`))
+    socket.onclose = ({ code, reason }) =>
+      close(reason || (code === 1006 ? "the connection was cut or refused" : `closed with code ${code}`))
     // `close` follows and says as much.
     socket.onerror = () => {}
 
@@ -53,7 +54,10 @@ export const wsClient = (): GatewayClient => ({
       new Promise<unknown>((resolve, reject) => {
         if (socket.readyState !== WebSocket.OPEN) return reject(new Error("the connection is not open"))
         const id = nextId++
-        const timer = setTimeout(() => settle(id, (entry) => entry.reject(new Error(`no reply within ${timeoutMillis} ms`))), timeoutMillis)
+        const timer = setTimeout(
+          () => settle(id, (entry) => entry.reject(new Error(`no reply within ${timeoutMillis} ms`))),
+          timeoutMillis
+        )
         waiting.set(id, {
           resolve: (reply) => (clearTimeout(timer), resolve(reply)),
           reject: (problem) => (clearTimeout(timer), reject(problem))

@@ -49,7 +49,10 @@ export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGatew
   const sockets = makeSockets({
     maxBufferedBytes: options.maxBufferedBytes ?? 8 * 1024 * 1024,
     heartbeatMillis: options.heartbeatMillis ?? 15_000,
-    ask: (event) => (upstream === undefined ? Promise.reject(new Error("this gateway has no upstream")) : askBackend(secrets, upstream, event))
+    ask: (event) =>
+      upstream === undefined
+        ? Promise.reject(new Error("this gateway has no upstream"))
+        : askBackend(secrets, upstream, event)
   })
   const bearer = `Bearer ${secrets.rest}`
 
@@ -63,7 +66,8 @@ export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGatew
     if (url.pathname === "/health") return answer(200, "ok")
     if (url.pathname !== "/publish" && url.pathname !== "/revoke") return answer(404, "unknown path")
     if (request.method !== "POST") return answer(405, "only POST")
-    if (!sameText(request.headers.authorization, bearer)) return answer(401, "the bearer token does not fit this gateway's key")
+    if (!sameText(request.headers.authorization, bearer))
+      return answer(401, "the bearer token does not fit this gateway's key")
     const group = url.searchParams.get("group")
     if (!group) return answer(400, "group is missing")
     if (url.pathname === "/revoke") {
@@ -93,9 +97,11 @@ export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGatew
   acceptor.on("wsClientError", (_error, socket) => socket.destroy())
   server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => {})
-    const refuse = (status: string): void => void socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+    const refuse = (status: string): void =>
+      void socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
     const { origin } = request.headers
-    if (options.allowedOrigins !== undefined && origin !== undefined && !options.allowedOrigins.includes(origin)) return refuse("403 Forbidden")
+    if (options.allowedOrigins !== undefined && origin !== undefined && !options.allowedOrigins.includes(origin))
+      return refuse("403 Forbidden")
     const [name, token = ""] = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((part) => part.trim())
     if (request.url?.split("?", 1)[0] !== "/connect" || name !== SUBPROTOCOL) return refuse("404 Not Found")
     void openTicket(secrets, token).then((ticket) => {
@@ -132,7 +138,9 @@ const readFrame = (request: http.IncomingMessage, done: (frame: Buffer | undefin
     size += chunk.length
     if (size <= capabilities.maxFrameBytes) chunks.push(chunk)
   })
-  request.on("end", () => done(size > capabilities.maxFrameBytes ? undefined : chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)))
+  request.on("end", () =>
+    done(size > capabilities.maxFrameBytes ? undefined : chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))
+  )
 }
 
 /** Calls the backend, signed over time and body. Rejects unless it answered 200 with JSON, or 204. */

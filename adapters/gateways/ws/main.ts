@@ -15,7 +15,8 @@ const { values } = parseArgs({
   }
 })
 const port = Number(values.port)
-if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TypeError("--port must be an integer from 0 to 65535")
+if (!Number.isInteger(port) || port < 0 || port > 65_535)
+  throw new TypeError("--port must be an integer from 0 to 65535")
 
 const gateway = await startWsGateway({
   key: process.env["THROUGHLINE_WS_KEY"] ?? "",
@@ -25,4 +26,5 @@ const gateway = await startWsGateway({
   ...(values.origin === undefined ? {} : { allowedOrigins: values.origin })
 })
 console.log(JSON.stringify({ url: gateway.url }))
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void gateway.close().then(() => process.exit(0)))
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void gateway.close().then(() => process.exit(0)))

@@ -5,7 +5,13 @@
 import * as http from "node:http"
 import * as https from "node:https"
 import * as Effect from "effect/Effect"
-import { FrameTooLarge, GatewayError, GatewayRefused, GatewayThrottled, GatewayUnavailable } from "../../../src/ports/GatewayError.ts"
+import {
+  FrameTooLarge,
+  GatewayError,
+  GatewayRefused,
+  GatewayThrottled,
+  GatewayUnavailable
+} from "../../../src/ports/GatewayError.ts"
 import { capabilities } from "./capabilities.ts"
 
 type Operation = "publish" | "revoke"
@@ -16,7 +22,11 @@ export interface Rest {
 }
 
 /** `url` is the gateway's `http(s)://host:port`. */
-export const makeRest = (url: URL, bearer: string, options: { readonly maxSockets: number; readonly timeoutMillis: number }): Rest => {
+export const makeRest = (
+  url: URL,
+  bearer: string,
+  options: { readonly maxSockets: number; readonly timeoutMillis: number }
+): Rest => {
   const transport = url.protocol === "https:" ? https : http
   const agent = new transport.Agent({ keepAlive: true, maxSockets: options.maxSockets, timeout: options.timeoutMillis })
   const base = {
@@ -65,11 +75,16 @@ export const makeRest = (url: URL, bearer: string, options: { readonly maxSocket
 
 const reasonOf = (response: http.IncomingMessage, body: string): GatewayError["reason"] => {
   const status = response.statusCode as number
-  if (status === 413) return new FrameTooLarge({ sizeBytes: Buffer.byteLength(body), limitBytes: capabilities.maxFrameBytes })
+  if (status === 413)
+    return new FrameTooLarge({ sizeBytes: Buffer.byteLength(body), limitBytes: capabilities.maxFrameBytes })
   // A proxy in front may throttle; the gateway itself does not.
-  if (status === 429) return new GatewayThrottled({ retryAfterMillis: (Number(response.headers["retry-after"]) || 1) * 1000 })
+  if (status === 429)
+    return new GatewayThrottled({ retryAfterMillis: (Number(response.headers["retry-after"]) || 1) * 1000 })
   if (status === 401 || status === 403) {
-    return new GatewayRefused({ status, remedy: "give wsGateway() the same `key` that the gateway process was started with" })
+    return new GatewayRefused({
+      status,
+      remedy: "give wsGateway() the same `key` that the gateway process was started with"
+    })
   }
   if (status < 500) return new GatewayRefused({ status, remedy: "check that `url` is that of a ws gateway process" })
   return new GatewayUnavailable({ cause: new Error(`the gateway answered ${status}`) })
@@ -80,5 +95,7 @@ export const tooLarge = (frame: string): GatewayError | undefined => {
   const limitBytes = capabilities.maxFrameBytes
   if (frame.length * 3 <= limitBytes) return undefined
   const sizeBytes = Buffer.byteLength(frame)
-  return sizeBytes > limitBytes ? new GatewayError({ operation: "publish", reason: new FrameTooLarge({ sizeBytes, limitBytes }) }) : undefined
+  return sizeBytes > limitBytes
+    ? new GatewayError({ operation: "publish", reason: new FrameTooLarge({ sizeBytes, limitBytes }) })
+    : undefined
 }

@@ -33,24 +33,33 @@ const WORKER: Principal = { id: "worker", tenant: "throughline-worker" }
 
 /** The plain gateway. Throws a `TypeError` that names a wrong option. */
 export const wsGateway = (options: WsGatewayServerOptions): Layer.Layer<Gateway> => {
-  if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol)) throw new TypeError("url must be http(s)://host:port")
-  if (options.clientUrl !== undefined && !/^wss?:\/\//.test(options.clientUrl)) throw new TypeError("clientUrl must be ws(s)://host:port")
+  if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol))
+    throw new TypeError("url must be http(s)://host:port")
+  if (options.clientUrl !== undefined && !/^wss?:\/\//.test(options.clientUrl))
+    throw new TypeError("clientUrl must be ws(s)://host:port")
   const secrets = deriveSecrets(options.key)
-  return Layer.effect(Gateway, Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() =>
-        makeRest(new URL(options.url), secrets.rest, {
-          maxSockets: options.maxSockets ?? 64,
-          timeoutMillis: options.timeoutMillis ?? 10_000
-        })
+  return Layer.effect(
+    Gateway,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() =>
+          makeRest(new URL(options.url), secrets.rest, {
+            maxSockets: options.maxSockets ?? 64,
+            timeoutMillis: options.timeoutMillis ?? 10_000
+          })
+        ),
+        (rest) => Effect.sync(rest.close)
       ),
-      (rest) => Effect.sync(rest.close)
-    ),
-    (rest) => Gateway.of(make(options, secrets, rest))
-  ))
+      (rest) => Gateway.of(make(options, secrets, rest))
+    )
+  )
 }
 
-const make = (options: WsGatewayServerOptions, secrets: ReturnType<typeof deriveSecrets>, rest: Rest): GatewayService => {
+const make = (
+  options: WsGatewayServerOptions,
+  secrets: ReturnType<typeof deriveSecrets>,
+  rest: Rest
+): GatewayService => {
   const connectUrl = (base: string) => `${base.replace(/^http/, "ws").replace(/\/+$/, "")}/connect`
   const seal = (ticket: Ticket, expiresAt: number) => sealTicket(secrets, ticket, expiresAt)
   const withGroup = (path: string, group: string) => `${path}?group=${encodeURIComponent(group)}`
@@ -71,7 +80,11 @@ const make = (options: WsGatewayServerOptions, secrets: ReturnType<typeof derive
           token: await seal({ principal, groups, worker: false }, expiresAt),
           expiresAt
         }),
-        catch: () => new GatewayError({ operation: "grant", reason: new GatewayUnavailable({ cause: new Error("the token could not be made") }) })
+        catch: () =>
+          new GatewayError({
+            operation: "grant",
+            reason: new GatewayUnavailable({ cause: new Error("the token could not be made") })
+          })
       })
     },
     upstream: makeUpstream(secrets, options.upstreamClockMillis ?? 5 * 60_000),
@@ -79,6 +92,10 @@ const make = (options: WsGatewayServerOptions, secrets: ReturnType<typeof derive
       seal({ principal: WORKER, groups: [], worker: true }, Date.now() + MAX_GRANT_MILLIS)
     ),
     revoke: ({ id, tenant = "main" }, group) =>
-      rest.post("revoke", `${withGroup("/revoke", group)}&tenant=${encodeURIComponent(tenant)}&id=${encodeURIComponent(id.toWellFormed())}`, "")
+      rest.post(
+        "revoke",
+        `${withGroup("/revoke", group)}&tenant=${encodeURIComponent(tenant)}&id=${encodeURIComponent(id.toWellFormed())}`,
+        ""
+      )
   }
 }

@@ -68,10 +68,17 @@ export const makeSockets = (options: {
   }
   const invoke = async (connection: Connection, id: number, name: string, data: Json) => {
     if (options.ask === undefined) return say(connection, ["failed", id, "this gateway has no upstream"])
-    if (connection.invokes >= MAX_INVOKES_IN_FLIGHT) return say(connection, ["failed", id, "too many invokes in flight"])
+    if (connection.invokes >= MAX_INVOKES_IN_FLIGHT)
+      return say(connection, ["failed", id, "too many invokes in flight"])
     connection.invokes++
     try {
-      const reply = await options.ask({ type: "event", connection: connection.id, principal: connection.ticket.principal, name, data })
+      const reply = await options.ask({
+        type: "event",
+        connection: connection.id,
+        principal: connection.ticket.principal,
+        name,
+        data
+      })
       say(connection, ["reply", id, reply])
     } catch (cause) {
       say(connection, ["failed", id, cause instanceof Error ? cause.message : "the backend did not answer"])
@@ -85,7 +92,8 @@ export const makeSockets = (options: {
     const { worker } = connection.ticket
     if (message.type === "ping") return say(connection, ["pong"])
     if (message.type === "invoke" && !worker) return void invoke(connection, message.id, message.event, message.data)
-    if (message.type === "invoke" || !worker) return connection.socket.close(1008, `${message.type} is not allowed here`)
+    if (message.type === "invoke" || !worker)
+      return connection.socket.close(1008, `${message.type} is not allowed here`)
     if (message.type === "leave") leave(connection, message.group)
     else if (connection.groups.size >= MAX_GROUPS) return say(connection, ["failed", message.id, "too many groups"])
     else join(connection, message.group)
@@ -128,13 +136,19 @@ export const makeSockets = (options: {
       let forWorkers: string | undefined
       for (const connection of members.get(group) ?? []) {
         if (connection.socket.bufferedAmount > options.maxBufferedBytes) connection.socket.terminate()
-        else if (connection.ticket.worker) connection.socket.send((forWorkers ??= JSON.stringify(["frame", group, text.toString()])))
+        else if (connection.ticket.worker)
+          connection.socket.send((forWorkers ??= JSON.stringify(["frame", group, text.toString()])))
         else connection.socket.send(text, { binary: false })
       }
     },
     revoke: (tenant, id, group) => {
       for (const connection of [...(members.get(group) ?? [])]) {
-        if (!connection.ticket.worker && connection.ticket.principal.id === id && tenantOf(connection.ticket) === tenant) leave(connection, group)
+        if (
+          !connection.ticket.worker &&
+          connection.ticket.principal.id === id &&
+          tenantOf(connection.ticket) === tenant
+        )
+          leave(connection, group)
       }
     },
     count: () => connections.size,
@@ -164,11 +178,13 @@ const parseFromClient = (raw: string): FromClient | string => {
   if (type === "ping") return { type }
   if (!Number.isSafeInteger(id) || (id as number) < 0) return "BAD_NUMBER: id must be an integer from 0"
   if (type === "invoke") {
-    if (typeof event !== "string" || event === "" || event.length > 128) return "BAD_SHAPE: event must have 1–128 characters"
+    if (typeof event !== "string" || event === "" || event.length > 128)
+      return "BAD_SHAPE: event must have 1–128 characters"
     return { type, id: id as number, event, data: (data ?? null) as Json }
   }
   if (type === "join" || type === "leave") {
-    if (typeof group !== "string" || group === "" || group.length > 128) return "BAD_SHAPE: group must have 1–128 characters"
+    if (typeof group !== "string" || group === "" || group.length > 128)
+      return "BAD_SHAPE: group must have 1–128 characters"
     return { type, id: id as number, group }
   }
   return `UNKNOWN_TYPE: ${quote(type)}`

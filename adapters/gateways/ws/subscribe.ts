@@ -22,16 +22,18 @@ const unavailable = (cause: unknown) =>
   })
 
 /** `ticket` makes a fresh worker's token. */
-export const makeSubscribe = (url: string, ticket: () => Promise<string>): NonNullable<GatewayService["subscribe"]> => (handlers) =>
-  Effect.acquireRelease(
-    Effect.tryPromise({ try: (signal) => open(url, ticket, handlers, signal), catch: unavailable }),
-    (line) => Effect.sync(line.close)
-  ).pipe(
-    Effect.map((line) => ({
-      join: (group) => Effect.tryPromise({ try: () => line.join(group), catch: unavailable }),
-      leave: (group) => Effect.sync(() => line.leave(group))
-    }))
-  )
+export const makeSubscribe =
+  (url: string, ticket: () => Promise<string>): NonNullable<GatewayService["subscribe"]> =>
+  (handlers) =>
+    Effect.acquireRelease(
+      Effect.tryPromise({ try: (signal) => open(url, ticket, handlers, signal), catch: unavailable }),
+      (line) => Effect.sync(line.close)
+    ).pipe(
+      Effect.map((line) => ({
+        join: (group) => Effect.tryPromise({ try: () => line.join(group), catch: unavailable }),
+        leave: (group) => Effect.sync(() => line.leave(group))
+      }))
+    )
 
 interface Line {
   readonly join: (group: string) => Promise<void>
@@ -144,6 +146,7 @@ const open = async (
 
   return {
     join: (group) => {
+      if (closed) return Promise.reject(new Error("the subscription is closed"))
       const known = wanted.get(group)
       if (known !== undefined) return known.promise
       const joined = Promise.withResolvers<void>()

@@ -20,7 +20,12 @@ export interface WsSecrets {
 export const deriveSecrets = (key: string): WsSecrets => {
   if (key.length < 32) throw new TypeError("key must have at least 32 characters; backend and gateway share it")
   const derive = (use: string) => new Uint8Array(hkdfSync("sha256", key, "", `throughline/ws/${use}`, 32))
-  return { connect: derive("connect"), rest: Buffer.from(derive("rest")).toString("base64url"), upstream: derive("upstream"), groups: Buffer.from(derive("groups")).toString("base64url") }
+  return {
+    connect: derive("connect"),
+    rest: Buffer.from(derive("rest")).toString("base64url"),
+    upstream: derive("upstream"),
+    groups: Buffer.from(derive("groups")).toString("base64url")
+  }
 }
 
 /** What a connection may do. A worker joins groups by itself and sends no events. */

@@ -11,13 +11,15 @@ import { sameText, signUpstream, type WsSecrets } from "./token.ts"
 /** The request a client may send, and the gateway's envelope with the principal around it. */
 const MAX_BODY_BYTES = MAX_REQUEST_BYTES + 16 * 1024
 
-const reject = (status: number, code: UpstreamRejected["code"], problem: string) => new UpstreamRejected({ status, code, problem })
+const reject = (status: number, code: UpstreamRejected["code"], problem: string) =>
+  new UpstreamRejected({ status, code, problem })
 
 export const makeUpstream = (secrets: WsSecrets, clockMillis: number): NonNullable<GatewayService["upstream"]> =>
-  Effect.fnUntraced(function*(request, handle) {
+  Effect.fnUntraced(function* (request, handle) {
     const event = yield* Effect.tryPromise({
       try: () => verify(secrets, clockMillis, request),
-      catch: (cause) => (cause instanceof UpstreamRejected ? cause : reject(400, "BAD_SHAPE", "the body could not be read"))
+      catch: (cause) =>
+        cause instanceof UpstreamRejected ? cause : reject(400, "BAD_SHAPE", "the body could not be read")
     })
     const reply = yield* handle(event)
     return reply === undefined ? new Response(null, { status: 204 }) : Response.json(reply)

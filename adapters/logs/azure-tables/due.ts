@@ -19,7 +19,12 @@ const CONCURRENT_READS = 16
 type Indexed = ThreadRecord["indexed"]
 /** The index row that will count after this append; writes it when it has to be a new one. */
 export const indexDue = async (
-  table: Table, signal: AbortSignal, thread: string, append: Append, indexed: Indexed, now: number
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  append: Append,
+  indexed: Indexed,
+  now: number
 ): Promise<Indexed> => {
   const { due, expected } = append
   if (due === null) return null
@@ -33,7 +38,11 @@ export const indexDue = async (
 }
 
 export const dueThreads = async (
-  table: Table, signal: AbortSignal, before: number, limit: number, now: number
+  table: Table,
+  signal: AbortSignal,
+  before: number,
+  limit: number,
+  now: number
 ): Promise<readonly string[]> => {
   const found = new Set<string>()
   const look = async (row: Entity): Promise<void> => {

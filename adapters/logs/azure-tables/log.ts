@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { LogError } from "../../../src/ports/LogError.ts"
+import type { LogError } from "../../../src/ports/LogError.ts"
 import { ThreadLog } from "../../../src/ports/ThreadLog.ts"
 import type { ThreadLogService } from "../../../src/ports/ThreadLog.ts"
 import { serviceClock } from "./clock.ts"
@@ -29,16 +29,23 @@ export interface TablesLogOptions {
 }
 
 const make = (table: Table, now: () => number): ThreadLogService => {
-  const attempt = <A>(operation: string, thread: string, work: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, LogError> =>
+  const attempt = <A>(
+    operation: string,
+    thread: string,
+    work: (signal: AbortSignal) => Promise<A>
+  ): Effect.Effect<A, LogError> =>
     Effect.tryPromise({
       try: work,
       catch: (cause) =>
-        cause instanceof SyntaxError ? corrupt(operation, thread, 0, "a record is not readable") : unavailable(operation, cause)
+        cause instanceof SyntaxError
+          ? corrupt(operation, thread, 0, "a record is not readable")
+          : unavailable(operation, cause)
     })
   /** Not waited for: a row that stays is found and deleted by a later look at the index. */
-  const cleanUp = (row: string): void => void table.remove(new AbortController().signal, DUE_PARTITION, row).catch(() => undefined)
-  const head = (operation: string, thread: string) => attempt(operation, thread, async (signal) =>
-    (await readRecord(table, signal, operation, thread, now)).head)
+  const cleanUp = (row: string): void =>
+    void table.remove(new AbortController().signal, DUE_PARTITION, row).catch(() => undefined)
+  const head = (operation: string, thread: string) =>
+    attempt(operation, thread, async (signal) => (await readRecord(table, signal, operation, thread, now)).head)
   return {
     name: "azure-tables",
     durability: {
@@ -48,23 +55,35 @@ const make = (table: Table, now: () => number): ThreadLogService => {
     append: (thread, append) => {
       const { expected, entry, logId } = append
       if (entry.offset !== expected.offset + 1 || logId === "" || (expected.logId !== "" && logId !== expected.logId)) {
-        return Effect.die(new TypeError(`append to ${thread}: entry ${entry.offset} of log "${logId}" does not follow the expected head`))
+        return Effect.die(
+          new TypeError(
+            `append to ${thread}: entry ${entry.offset} of log "${logId}" does not follow the expected head`
+          )
+        )
       }
       return attempt("append", thread, (signal) => appendEntry(table, signal, thread, append, now, cleanUp))
     },
     knock: (thread, by) =>
       Effect.andThen(
         attempt("knock", thread, (signal) =>
-          table.merge(signal, { partitionKey: partitionOf(thread), rowKey: HEAD_KEY, knock: asciiJson({ by, at: now() }) })),
+          table.merge(signal, {
+            partitionKey: partitionOf(thread),
+            rowKey: HEAD_KEY,
+            knock: asciiJson({ by, at: now() })
+          })
+        ),
         head("knock", thread)
       ),
     head: (thread) => head("head", thread),
-    read: (thread, after, options) => attempt("read", thread, (signal) => readEntries(table, signal, thread, after, options, now)),
+    read: (thread, after, options) =>
+      attempt("read", thread, (signal) => readEntries(table, signal, thread, after, options, now)),
     note: (thread, key) => attempt("note", thread, (signal) => readNote(table, signal, thread, key, now)),
     notes: (thread, prefix) => attempt("notes", thread, (signal) => readNotes(table, signal, thread, prefix, now)),
     due: (before, limit) => attempt("due", "*", (signal) => dueThreads(table, signal, before, limit, now())),
-    snapshot: (thread) => attempt("snapshot", thread, async (signal) => toSnapshot(await findSnapshot(table, signal, thread, now(), true))),
-    saveSnapshot: (thread, snapshot) => attempt("saveSnapshot", thread, (signal) => saveSnapshot(table, signal, thread, snapshot, now())),
+    snapshot: (thread) =>
+      attempt("snapshot", thread, async (signal) => toSnapshot(await findSnapshot(table, signal, thread, now(), true))),
+    saveSnapshot: (thread, snapshot) =>
+      attempt("saveSnapshot", thread, (signal) => saveSnapshot(table, signal, thread, snapshot, now())),
     trim: (thread, offset) => attempt("trim", thread, (signal) => trimEntries(table, signal, thread, offset, now())),
     erase: (thread, { from, to, noteKeys, tombstone }) =>
       attempt("erase", thread, (signal) => eraseEntries(table, signal, thread, from, to, noteKeys, tombstone, now())),
@@ -73,7 +92,10 @@ const make = (table: Table, now: () => number): ThreadLogService => {
 }
 
 /** A log in one table of an Azure Storage account, or of Azurite. */
-export const tablesLog = (connection: TableConnection, options: TablesLogOptions = {}): Layer.Layer<ThreadLog, LogError> =>
+export const tablesLog = (
+  connection: TableConnection,
+  options: TablesLogOptions = {}
+): Layer.Layer<ThreadLog, LogError> =>
   Layer.effect(
     ThreadLog,
     Effect.suspend(() => {

@@ -13,7 +13,11 @@ import type { ThreadRecord } from "./rows.ts"
 import type { Entity, Table } from "./table.ts"
 
 export const readRecord = async (
-  table: Table, signal: AbortSignal, operation: string, thread: string, now: () => number
+  table: Table,
+  signal: AbortSignal,
+  operation: string,
+  thread: string,
+  now: () => number
 ): Promise<ThreadRecord> => {
   const row = await table.get(signal, partitionOf(thread), HEAD_KEY)
   return toRecord(operation, thread, row, now())
@@ -21,7 +25,8 @@ export const readRecord = async (
 
 /** Runs `work` for the guessed generation and again for the true one, until the head agrees. */
 const inGeneration = async <A>(
-  operation: string, work: (generation: number) => Promise<{ readonly record: ThreadRecord; readonly result: A }>
+  operation: string,
+  work: (generation: number) => Promise<{ readonly record: ThreadRecord; readonly result: A }>
 ): Promise<{ readonly record: ThreadRecord; readonly result: A }> => {
   let generation = 0
   for (let attempt = 0; attempt < 5; attempt++) {
@@ -29,18 +34,27 @@ const inGeneration = async <A>(
     if (answer.record.generation === generation) return answer
     generation = answer.record.generation
   }
-  throw new LogError({ operation, reason: new LogUnavailable({ cause: new Error("the thread is being dropped again and again") }) })
+  throw new LogError({
+    operation,
+    reason: new LogUnavailable({ cause: new Error("the thread is being dropped again and again") })
+  })
 }
 
 export const readEntries = async (
-  table: Table, signal: AbortSignal, thread: string, after: number, options: ReadOptions, now: () => number
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  after: number,
+  options: ReadOptions,
+  now: () => number
 ): Promise<ReadResult> => {
   const partition = partitionOf(thread)
   const { record, result } = await inGeneration("read", async (generation) => {
     const page = await collect(table, signal, thread, generation, after, options)
-    const record = page.head === undefined
-      ? await readRecord(table, signal, "read", thread, now)
-      : toRecord("read", thread, page.head, now())
+    const record =
+      page.head === undefined
+        ? await readRecord(table, signal, "read", thread, now)
+        : toRecord("read", thread, page.head, now())
     return { record, result: page }
   })
   const { head, generation } = record
@@ -48,7 +62,8 @@ export const readEntries = async (
   if (result.first !== after + 1) {
     const marker = await table.get(signal, partition, trimKey(generation))
     const trimmed = Number(marker?.["to"] ?? 0)
-    if (trimmed > after) throw new LogError({ operation: "read", reason: new OffsetExpired({ firstOffset: trimmed + 1 }) })
+    if (trimmed > after)
+      throw new LogError({ operation: "read", reason: new OffsetExpired({ firstOffset: trimmed + 1 }) })
     throw corrupt("read", thread, after + 1, "the entry is missing")
   }
   const last = result.entries.at(-1)
@@ -58,7 +73,12 @@ export const readEntries = async (
   return { entries: result.entries, head }
 }
 const collect = async (
-  table: Table, signal: AbortSignal, thread: string, generation: number, after: number, { limit, maxBytes }: ReadOptions
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  generation: number,
+  after: number,
+  { limit, maxBytes }: ReadOptions
 ) => {
   const entries: StoredEntry[] = []
   let first: number | undefined
@@ -89,7 +109,11 @@ const collect = async (
 }
 
 export const readNote = async (
-  table: Table, signal: AbortSignal, thread: string, key: string, now: () => number
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  key: string,
+  now: () => number
 ): Promise<Json | undefined> => {
   const { result } = await inGeneration("note", async (generation) => {
     const [record, row] = await Promise.all([
@@ -101,7 +125,11 @@ export const readNote = async (
   return result === undefined ? undefined : toNote(result).value
 }
 export const readNotes = async (
-  table: Table, signal: AbortSignal, thread: string, prefix: string, now: () => number
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  prefix: string,
+  now: () => number
 ): Promise<readonly Note[]> => {
   const { result } = await inGeneration("notes", async (generation) => {
     const [from, before] = noteRange(generation, prefix)
@@ -111,5 +139,8 @@ export const readNotes = async (
     ])
     return { record, result: rows }
   })
-  return result.map(toNote).filter((note) => note.key.startsWith(prefix)).sort((a, b) => (a.key < b.key ? -1 : 1))
+  return result
+    .map(toNote)
+    .filter((note) => note.key.startsWith(prefix))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
 }

@@ -15,7 +15,8 @@ export const CHUNK_BYTES = 64 * 1024
 export const MAX_CHUNKS = 15
 
 export const ensureFits = (what: string, sizeBytes: number, limitBytes: number): void => {
-  if (sizeBytes > limitBytes) throw new LogError({ operation: "append", reason: new RecordTooLarge({ what, sizeBytes, limitBytes }) })
+  if (sizeBytes > limitBytes)
+    throw new LogError({ operation: "append", reason: new RecordTooLarge({ what, sizeBytes, limitBytes }) })
 }
 export const corrupt = (operation: string, thread: string, offset: number, problem: string): LogError =>
   new LogError({ operation, reason: new LogCorrupt({ thread, offset, problem }) })
@@ -28,7 +29,8 @@ export const asciiJson = (value: unknown): string =>
   JSON.stringify(value).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 export const toChunks = (bytes: Uint8Array): Record<string, Uint8Array> => {
   const chunks: Record<string, Uint8Array> = {}
-  for (let n = 0; n * CHUNK_BYTES < bytes.length; n++) chunks[`b${n}`] = bytes.subarray(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES)
+  for (let n = 0; n * CHUNK_BYTES < bytes.length; n++)
+    chunks[`b${n}`] = bytes.subarray(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES)
   return chunks
 }
 export const fromChunks = (entity: Entity): Buffer => {
@@ -53,8 +55,13 @@ interface Tag {
   readonly indexed: ThreadRecord["indexed"]
   readonly at: string
 }
-const placeOf = (head: Pick<Head, "logId" | "offset" | "id">): string => JSON.stringify([head.logId, head.offset, head.id])
-export const toTag = (etag: string, record: Pick<ThreadRecord, "generation" | "indexed">, head: Pick<Head, "logId" | "offset" | "id">): string =>
+const placeOf = (head: Pick<Head, "logId" | "offset" | "id">): string =>
+  JSON.stringify([head.logId, head.offset, head.id])
+export const toTag = (
+  etag: string,
+  record: Pick<ThreadRecord, "generation" | "indexed">,
+  head: Pick<Head, "logId" | "offset" | "id">
+): string =>
   JSON.stringify({ etag, generation: record.generation, indexed: record.indexed, at: placeOf(head) } satisfies Tag)
 /** `undefined`: the tag was not given with this head, so the head cannot be the stored one. */
 export const fromTag = (head: Head): Tag | undefined => {
@@ -77,7 +84,12 @@ interface HeadText {
 }
 /** The head row. Without `control` it keeps the stored one: the row is merged. */
 export const headEntity = (partitionKey: string, text: Omit<HeadText, "v">, control: Json | undefined): NewEntity => {
-  const entity: NewEntity = { partitionKey, rowKey: HEAD_KEY, head: asciiJson({ v: 1, ...text } satisfies HeadText), knock: "" }
+  const entity: NewEntity = {
+    partitionKey,
+    rowKey: HEAD_KEY,
+    head: asciiJson({ v: 1, ...text } satisfies HeadText),
+    knock: ""
+  }
   if (control === undefined) return entity
   const bytes = Buffer.from(JSON.stringify(control))
   ensureFits("control", bytes.length, CHUNK_BYTES)
@@ -103,7 +115,8 @@ export const toRecord = (operation: string, thread: string, entity: Entity | und
   } catch {
     throw corrupt(operation, thread, 0, "the head record is not readable")
   }
-  if ("v" in parsed && parsed.v !== 1) throw corrupt(operation, thread, 0, `the head record has version ${String(parsed.v)}`)
+  if ("v" in parsed && parsed.v !== 1)
+    throw corrupt(operation, thread, 0, `the head record has version ${String(parsed.v)}`)
   const { logId, offset, id, due, generation, indexed } = parsed
   const tag = toTag(entity.etag, { generation, indexed }, { logId, offset, id })
   return { head: { logId, offset, id, control: value, due, tag, knock: waiting, now }, generation, indexed }
@@ -118,7 +131,8 @@ export const toEntry = (operation: string, thread: string, entity: Entity, expec
   const offset = offsetOf(String(entity.rowKey))
   if (offset !== expectedOffset) throw corrupt(operation, thread, expectedOffset, "the entry is missing")
   const { id, bytes } = entity
-  if (typeof id !== "string" || fromChunks(entity).length !== bytes) throw corrupt(operation, thread, offset, "the entry is not whole")
+  if (typeof id !== "string" || fromChunks(entity).length !== bytes)
+    throw corrupt(operation, thread, offset, "the entry is not whole")
   return { offset, id: JSON.parse(id) as string, body: textOf(entity) }
 }
 export const noteEntity = (partitionKey: string, rowKey: string, key: string, value: Json): NewEntity => {
@@ -126,8 +140,10 @@ export const noteEntity = (partitionKey: string, rowKey: string, key: string, va
   ensureFits(`note ${key.slice(0, 64)}`, bytes.length, CHUNK_BYTES)
   return { partitionKey, rowKey, key: asciiJson(key), b0: bytes }
 }
-export const toNote = (entity: Entity): { readonly key: string; readonly value: Json } =>
-  ({ key: JSON.parse(String(entity["key"])) as string, value: JSON.parse(textOf(entity)) as Json })
+export const toNote = (entity: Entity): { readonly key: string; readonly value: Json } => ({
+  key: JSON.parse(String(entity["key"])) as string,
+  value: JSON.parse(textOf(entity)) as Json
+})
 /** About the size of an entity in the body of a batch, where Binary is Base64. */
 export const wireBytes = (entity: NewEntity): number => {
   let bytes = 1_024

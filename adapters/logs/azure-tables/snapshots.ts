@@ -5,12 +5,11 @@
  * offset the newest save, is the snapshot. Others are deleted after a save. Head and snapshot come in one query.
  */
 import { randomBytes } from "node:crypto"
-import type { TransactionAction } from "@azure/data-tables"
 import type { Snapshot } from "../../../src/ports/ThreadLog.ts"
 import { AFTER_SNAPSHOTS_KEY, HEAD_KEY, isOf, offsetOf, partitionOf, snapshotKey, snapshotOf } from "./keys.ts"
 import { CHUNK_BYTES, fromChunks, MAX_CHUNKS, toChunks, toRecord, wireBytes } from "./rows.ts"
 import type { ThreadRecord } from "./rows.ts"
-import { MAX_BATCH_BYTES } from "./table.ts"
+import { batches } from "./table.ts"
 import type { Entity, NewEntity, Table } from "./table.ts"
 
 const ROW_BYTES = CHUNK_BYTES * MAX_CHUNKS
@@ -23,7 +22,13 @@ export interface Found {
   readonly all: readonly Entity[]
 }
 /** With `whole: false` the rows come without their content. */
-export const findSnapshot = async (table: Table, signal: AbortSignal, thread: string, now: number, whole: boolean): Promise<Found> => {
+export const findSnapshot = async (
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  now: number,
+  whole: boolean
+): Promise<Found> => {
   const select = whole ? undefined : ["head", "control", "knock", "of"]
   const [first, ...rest] = await table.range(signal, partitionOf(thread), HEAD_KEY, AFTER_SNAPSHOTS_KEY, select)
   const hasHead = first?.rowKey === HEAD_KEY
@@ -39,7 +44,8 @@ export const findSnapshot = async (table: Table, signal: AbortSignal, thread: st
   for (const save of saves.values()) if (save.length === save[0]?.["of"]) rows = save
   return { record, rows, all }
 }
-export const snapshotOffset = ({ rows }: Found): number => (rows[0] === undefined ? 0 : offsetOf(String(rows[0].rowKey)))
+export const snapshotOffset = ({ rows }: Found): number =>
+  rows[0] === undefined ? 0 : offsetOf(String(rows[0].rowKey))
 /** `undefined` for one that is not readable: it is derived, and made again from the log. */
 export const toSnapshot = ({ rows }: Found): Snapshot | undefined => {
   if (rows.length === 0) return undefined
@@ -50,7 +56,13 @@ export const toSnapshot = ({ rows }: Found): Snapshot | undefined => {
   }
 }
 
-export const saveSnapshot = async (table: Table, signal: AbortSignal, thread: string, snapshot: Snapshot, now: number): Promise<void> => {
+export const saveSnapshot = async (
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  snapshot: Snapshot,
+  now: number
+): Promise<void> => {
   const found = await findSnapshot(table, signal, thread, now, false)
   const { head, generation } = found.record
   if (snapshot.logId !== head.logId || snapshot.offset > head.offset || snapshot.offset < snapshotOffset(found)) return
@@ -59,20 +71,17 @@ export const saveSnapshot = async (table: Table, signal: AbortSignal, thread: st
   const partitionKey = partitionOf(thread)
   // Sorts by time, so that of two saves at one offset the newer counts.
   const save = `${String(now).padStart(15, "0")}-${randomBytes(4).toString("hex")}`
-  let batch: TransactionAction[] = []
-  let batchBytes = 0
+  const batch = batches(table, signal)
   for (let n = 0; n < of; n++) {
     const rowKey = snapshotKey(generation, snapshot.offset, save, n)
     const row: NewEntity = { partitionKey, rowKey, of, ...toChunks(bytes.subarray(n * ROW_BYTES, (n + 1) * ROW_BYTES)) }
-    if (batchBytes + wireBytes(row) > MAX_BATCH_BYTES) {
-      await table.submit(signal, batch)
-      batch = []
-      batchBytes = 0
-    }
-    batch.push(["create", row])
-    batchBytes += wireBytes(row)
+    await batch.add(["create", row], wireBytes(row))
   }
-  await table.submit(signal, batch)
+  await batch.submit()
   const saved = snapshotKey(generation, snapshot.offset, save, 0)
-  await table.removeAll(signal, partitionKey, found.all.map((row) => String(row.rowKey)).filter((rowKey) => rowKey < saved))
+  await table.removeAll(
+    signal,
+    partitionKey,
+    found.all.map((row) => String(row.rowKey)).filter((rowKey) => rowKey < saved)
+  )
 }

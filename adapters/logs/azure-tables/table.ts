@@ -24,7 +24,9 @@ export const MAX_BATCH_BYTES = 4 * 1024 * 1024
 const PAGE_ROWS = 1_000
 
 const statusOf = (cause: unknown): number | undefined =>
-  typeof cause === "object" && cause !== null && "statusCode" in cause && typeof cause.statusCode === "number" ? cause.statusCode : undefined
+  typeof cause === "object" && cause !== null && "statusCode" in cause && typeof cause.statusCode === "number"
+    ? cause.statusCode
+    : undefined
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : "")
 /** Azurite gives table errors no code: only the status is sure. */
 export const isConflict = (cause: unknown): boolean => [404, 409, 412].includes(statusOf(cause) ?? 0)
@@ -35,7 +37,10 @@ export const isTooLarge = (cause: unknown): boolean => statusOf(cause) === 413
 export const unavailable = (operation: string, cause: unknown): LogError => {
   if (cause instanceof LogError) return cause
   const response = typeof cause === "object" && cause !== null && "response" in cause ? cause.response : undefined
-  const seconds = Number((response as { headers?: { get(name: string): string | undefined } } | undefined)?.headers?.get("retry-after") ?? Number.NaN)
+  const seconds = Number(
+    (response as { headers?: { get(name: string): string | undefined } } | undefined)?.headers?.get("retry-after") ??
+      Number.NaN
+  )
   const wait = Number.isFinite(seconds) ? { retryAfterMillis: seconds * 1000 } : {}
   return new LogError({ operation, reason: new LogUnavailable({ ...wait, cause }) })
 }
@@ -43,29 +48,45 @@ export const unavailable = (operation: string, cause: unknown): LogError => {
 export const openTable = (connection: TableConnection, table: string, timeoutMillis: number, clock: ServiceClock) => {
   const options = {
     retryOptions: { maxRetries: 0 },
-    allowInsecureConnection: "connectionString" in connection
-      ? /TableEndpoint=http:|DefaultEndpointsProtocol=http;|UseDevelopmentStorage/i.test(connection.connectionString)
-      : connection.url.startsWith("http:"),
-    additionalPolicies: [{
-      position: "perCall" as const,
-      policy: {
-        name: "throughlineServiceClock",
-        sendRequest: async (request: never, next: (request: never) => Promise<{ headers: { get(name: string): string | undefined } }>) => {
-          const sent = Date.now()
-          const response = await next(request)
-          clock.observe(response.headers.get("date"), sent, Date.now())
-          return response
-        }
-      } as never
-    }]
+    allowInsecureConnection:
+      "connectionString" in connection
+        ? /TableEndpoint=http:|DefaultEndpointsProtocol=http;|UseDevelopmentStorage/i.test(connection.connectionString)
+        : connection.url.startsWith("http:"),
+    additionalPolicies: [
+      {
+        position: "perCall" as const,
+        policy: {
+          name: "throughlineServiceClock",
+          sendRequest: async (
+            request: never,
+            next: (request: never) => Promise<{ headers: { get(name: string): string | undefined } }>
+          ) => {
+            const sent = Date.now()
+            const response = await next(request)
+            clock.observe(response.headers.get("date"), sent, Date.now())
+            return response
+          }
+        } as never
+      }
+    ]
   }
-  const client = "connectionString" in connection
-    ? TableClient.fromConnectionString(connection.connectionString, table, options)
-    : new TableClient(connection.url, table, connection.credential, options)
-  const limited = (signal: AbortSignal) => ({ abortSignal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMillis)]) })
+  const client =
+    "connectionString" in connection
+      ? TableClient.fromConnectionString(connection.connectionString, table, options)
+      : new TableClient(connection.url, table, connection.credential, options)
+  const limited = (signal: AbortSignal) => ({
+    abortSignal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMillis)])
+  })
 
   /** Rows of a partition with `from <= row key < before`, in order; one request per page. */
-  async function* pages(signal: AbortSignal, partition: string, from: string, before: string, rows = PAGE_ROWS, select?: string[]) {
+  async function* pages(
+    signal: AbortSignal,
+    partition: string,
+    from: string,
+    before: string,
+    rows = PAGE_ROWS,
+    select?: string[]
+  ) {
     const queryOptions = {
       filter: `PartitionKey eq '${partition}' and RowKey ge '${from}' and RowKey lt '${before}'`,
       ...(select === undefined ? {} : { select: ["PartitionKey", "RowKey", ...select] })
@@ -76,7 +97,13 @@ export const openTable = (connection: TableConnection, table: string, timeoutMil
   return {
     create: (signal: AbortSignal) => client.createTable(limited(signal)),
     pages,
-    range: async (signal: AbortSignal, partition: string, from: string, before: string, select?: string[]): Promise<readonly Entity[]> => {
+    range: async (
+      signal: AbortSignal,
+      partition: string,
+      from: string,
+      before: string,
+      select?: string[]
+    ): Promise<readonly Entity[]> => {
       const rows: Entity[] = []
       for await (const page of pages(signal, partition, from, before, PAGE_ROWS, select)) rows.push(...page)
       return rows
@@ -89,8 +116,9 @@ export const openTable = (connection: TableConnection, table: string, timeoutMil
         throw cause
       }
     },
-    /** Merges into the row or creates it, whatever is there; answers its new ETag. */
-    merge: async (signal: AbortSignal, entity: NewEntity): Promise<void> => void (await client.upsertEntity(entity, "Merge", limited(signal))),
+    /** Merges into the row or creates it, whatever is there. */
+    merge: async (signal: AbortSignal, entity: NewEntity): Promise<void> =>
+      void (await client.upsertEntity(entity, "Merge", limited(signal))),
     remove: async (signal: AbortSignal, partition: string, row: string): Promise<void> => {
       try {
         await client.deleteEntity(partition, row, limited(signal))
@@ -108,7 +136,10 @@ export const openTable = (connection: TableConnection, table: string, timeoutMil
       for (let start = 0; start < rowKeys.length; start += MAX_ACTIONS) {
         const batch = rowKeys.slice(start, start + MAX_ACTIONS)
         try {
-          await client.submitTransaction(batch.map((rowKey) => ["delete", { partitionKey: partition, rowKey }]), limited(signal))
+          await client.submitTransaction(
+            batch.map((rowKey) => ["delete", { partitionKey: partition, rowKey }]),
+            limited(signal)
+          )
         } catch (cause) {
           if (statusOf(cause) !== 404) throw cause
           // Someone else deletes the same rows; a batch is all or nothing, so go on one by one.
@@ -123,3 +154,22 @@ export const openTable = (connection: TableConnection, table: string, timeoutMil
   }
 }
 export type Table = ReturnType<typeof openTable>
+
+/** Submits actions in as few batches as the service takes; each batch is atomic, together they are not. */
+export const batches = (table: Table, signal: AbortSignal) => {
+  let actions: TransactionAction[] = []
+  let bytes = 0
+  const submit = async (): Promise<void> => {
+    if (actions.length > 0) await table.submit(signal, actions)
+    actions = []
+    bytes = 0
+  }
+  return {
+    add: async (action: TransactionAction, wireBytes: number): Promise<void> => {
+      if (actions.length === MAX_ACTIONS || bytes + wireBytes > MAX_BATCH_BYTES) await submit()
+      actions.push(action)
+      bytes += wireBytes
+    },
+    submit
+  }
+}

@@ -5,16 +5,21 @@ import type { TransactionAction } from "@azure/data-tables"
 import { LogError, LogUnavailable } from "../../../src/ports/LogError.ts"
 import type { Append, AppendResult, StoredEntry } from "../../../src/ports/ThreadLog.ts"
 import { indexDue } from "./due.ts"
-import { AFTER_HEAD_KEY, DUE_PARTITION, entryKey, HEAD_KEY, noteKey, partitionOf, trimKey } from "./keys.ts"
+import { AFTER_HEAD_KEY, DUE_PARTITION, entryKey, HEAD_KEY, noteKey, offsetOf, partitionOf, trimKey } from "./keys.ts"
 import { readRecord } from "./reads.ts"
 import { corrupt, ensureFits, entryEntity, fromTag, headEntity, noteEntity, toEntry, toTag, wireBytes } from "./rows.ts"
 import { findSnapshot, snapshotOffset } from "./snapshots.ts"
-import { isConflict, isEntryThere, isTooLarge, MAX_ACTIONS, MAX_BATCH_BYTES } from "./table.ts"
+import { batches, isConflict, isEntryThere, isTooLarge, MAX_ACTIONS, MAX_BATCH_BYTES } from "./table.ts"
 import type { NewEntity, Table } from "./table.ts"
 
 /** Appends, and calls `cleanUp` with an index row that does not count any more. Throws what can never succeed. */
 export const appendEntry = async (
-  table: Table, signal: AbortSignal, thread: string, append: Append, now: () => number, cleanUp: (dueRow: string) => void
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  append: Append,
+  now: () => number,
+  cleanUp: (dueRow: string) => void
 ): Promise<AppendResult> => {
   const { expected, entry, logId, control, due, notes } = append
   const isNew = expected.tag === ""
@@ -30,7 +35,11 @@ export const appendEntry = async (
     ...notes.map(({ key, value }) => noteEntity(partitionKey, noteKey(generation, key), key, value))
   ]
   ensureFits("operations of the append", notes.length + 2, MAX_ACTIONS)
-  ensureFits("append", rows(tag.indexed).reduce((sum, row) => sum + wireBytes(row), 0), MAX_BATCH_BYTES)
+  ensureFits(
+    "append",
+    rows(tag.indexed).reduce((sum, row) => sum + wireBytes(row), 0),
+    MAX_BATCH_BYTES
+  )
   let indexed = tag.indexed
   try {
     indexed = await indexDue(table, signal, thread, append, tag.indexed, now())
@@ -38,7 +47,8 @@ export const appendEntry = async (
     return { _tag: "Unknown", cause }
   }
   const actions = rows(indexed).map((row, n): TransactionAction =>
-    n === 0 && !isNew ? ["update", row, "Merge", { etag: tag.etag }] : ["create", row])
+    n === 0 && !isNew ? ["update", row, "Merge", { etag: tag.etag }] : ["create", row]
+  )
   try {
     const etag = await table.submit(signal, actions)
     if (tag.indexed !== null && indexed?.row !== tag.indexed.row) cleanUp(tag.indexed.row)
@@ -46,7 +56,8 @@ export const appendEntry = async (
     const next = toTag(etag, { generation, indexed }, place)
     return { _tag: "Appended", head: { ...place, control, due, tag: next, knock: null, now: now() } }
   } catch (cause) {
-    if (isEntryThere(cause)) throw corrupt("append", thread, entry.offset, "the head is before this entry, which is there already")
+    if (isEntryThere(cause))
+      throw corrupt("append", thread, entry.offset, "the head is before this entry, which is there already")
     if (isTooLarge(cause)) ensureFits("append", Number.MAX_SAFE_INTEGER, MAX_BATCH_BYTES)
     if (!isConflict(cause)) return { _tag: "Unknown", cause }
     if (indexed !== null && indexed.row !== tag.indexed?.row) cleanUp(indexed.row)
@@ -54,7 +65,13 @@ export const appendEntry = async (
   }
 }
 
-export const trimEntries = async (table: Table, signal: AbortSignal, thread: string, offset: number, now: number): Promise<number> => {
+export const trimEntries = async (
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  offset: number,
+  now: number
+): Promise<number> => {
   const partitionKey = partitionOf(thread)
   const found = await findSnapshot(table, signal, thread, now, false)
   const { generation } = found.record
@@ -65,38 +82,72 @@ export const trimEntries = async (table: Table, signal: AbortSignal, thread: str
   // First the marker: a read that finds no entry must learn why.
   await table.merge(signal, { partitionKey, rowKey: trimKey(generation), to })
   const rows = await table.range(signal, partitionKey, entryKey(generation, 1), entryKey(generation, to + 1), [])
-  await table.removeAll(signal, partitionKey, rows.map((row) => String(row.rowKey)))
+  await table.removeAll(
+    signal,
+    partitionKey,
+    rows.map((row) => String(row.rowKey))
+  )
   return to
 }
 
 export const eraseEntries = async (
-  table: Table, signal: AbortSignal, thread: string, from: number, to: number, noteKeys: readonly string[],
-  tombstone: (entry: StoredEntry) => string, now: number
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  from: number,
+  to: number,
+  noteKeys: readonly string[],
+  tombstone: (entry: StoredEntry) => string,
+  now: number
 ): Promise<void> => {
   const partitionKey = partitionOf(thread)
   const { record, all } = await findSnapshot(table, signal, thread, now, false)
   const { generation } = record
-  for await (const page of table.pages(signal, partitionKey, entryKey(generation, from), entryKey(generation, to + 1), MAX_ACTIONS)) {
-    const actions = page.map((row): TransactionAction => {
+  const batch = batches(table, signal)
+  for await (const page of table.pages(
+    signal,
+    partitionKey,
+    entryKey(generation, from),
+    entryKey(generation, to + 1),
+    MAX_ACTIONS
+  )) {
+    for (const row of page) {
       const rowKey = String(row.rowKey)
-      const entry = toEntry("erase", thread, row, Number(rowKey.slice(9)))
-      return ["update", entryEntity(partitionKey, rowKey, { ...entry, body: tombstone(entry) }), "Replace", { etag: "*" }]
-    })
-    if (actions.length > 0) await table.submit(signal, actions)
+      const entry = toEntry("erase", thread, row, offsetOf(rowKey))
+      const entity = entryEntity(partitionKey, rowKey, { ...entry, body: tombstone(entry) })
+      await batch.add(["update", entity, "Replace", { etag: "*" }], wireBytes(entity))
+    }
   }
+  await batch.submit()
   for (const key of noteKeys) await table.remove(signal, partitionKey, noteKey(generation, key))
-  await table.removeAll(signal, partitionKey, all.map((row) => String(row.rowKey)))
+  await table.removeAll(
+    signal,
+    partitionKey,
+    all.map((row) => String(row.rowKey))
+  )
 }
 
 /** The next generation begins when the head is replaced; everything before it is deleted afterwards. */
-export const dropThread = async (table: Table, signal: AbortSignal, thread: string, logId: string, now: () => number): Promise<void> => {
+export const dropThread = async (
+  table: Table,
+  signal: AbortSignal,
+  thread: string,
+  logId: string,
+  now: () => number
+): Promise<void> => {
   const partitionKey = partitionOf(thread)
   for (let attempt = 0; attempt < 10; attempt++) {
     const { head, generation, indexed } = await readRecord(table, signal, "drop", thread, now)
-    const tombstone = headEntity(partitionKey, { logId, offset: 0, id: "", due: null, generation: generation + 1, indexed: null }, undefined)
+    const tombstone = headEntity(
+      partitionKey,
+      { logId, offset: 0, id: "", due: null, generation: generation + 1, indexed: null },
+      undefined
+    )
     const tag = fromTag(head)
     try {
-      await table.submit(signal, [tag === undefined ? ["create", tombstone] : ["update", tombstone, "Replace", { etag: tag.etag }]])
+      await table.submit(signal, [
+        tag === undefined ? ["create", tombstone] : ["update", tombstone, "Replace", { etag: tag.etag }]
+      ])
     } catch (cause) {
       if (isConflict(cause)) continue
       throw cause
@@ -107,8 +158,14 @@ export const dropThread = async (table: Table, signal: AbortSignal, thread: stri
       table.range(signal, partitionKey, AFTER_HEAD_KEY, "z", [])
     ])
     const next = String(generation + 1).padStart(8, "0")
-    const rowKeys = old.flat().map((row) => String(row.rowKey)).filter((rowKey) => rowKey.slice(1, 9) < next)
+    const rowKeys = old
+      .flat()
+      .map((row) => String(row.rowKey))
+      .filter((rowKey) => rowKey.slice(1, 9) < next)
     return table.removeAll(signal, partitionKey, rowKeys)
   }
-  throw new LogError({ operation: "drop", reason: new LogUnavailable({ cause: new Error("others kept writing to the thread") }) })
+  throw new LogError({
+    operation: "drop",
+    reason: new LogUnavailable({ cause: new Error("others kept writing to the thread") })
+  })
 }

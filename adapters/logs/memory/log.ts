@@ -11,7 +11,14 @@ import type { Json } from "../../../src/protocol/Json.ts"
 import { LogError, OffsetExpired } from "../../../src/ports/LogError.ts"
 import { ThreadLog } from "../../../src/ports/ThreadLog.ts"
 import type {
-  Append, AppendResult, Head, Note, Snapshot, StoredEntry, ThreadKey, ThreadLogService
+  Append,
+  AppendResult,
+  Head,
+  Note,
+  Snapshot,
+  StoredEntry,
+  ThreadKey,
+  ThreadLogService
 } from "../../../src/ports/ThreadLog.ts"
 
 interface Thread {
@@ -40,26 +47,49 @@ export interface MemoryLogOptions {
 }
 
 const empty = (): Thread => ({
-  logId: "", offset: 0, id: "", control: null, due: null, version: 0, knock: null,
-  entries: [], trimmed: 0, notes: new Map(), snapshot: undefined
+  logId: "",
+  offset: 0,
+  id: "",
+  control: null,
+  due: null,
+  version: 0,
+  knock: null,
+  entries: [],
+  trimmed: 0,
+  notes: new Map(),
+  snapshot: undefined
 })
 const headOf = (thread: Thread | undefined, now: number): Head =>
   thread === undefined
     ? { logId: "", offset: 0, id: "", control: null, due: null, tag: "", knock: null, now }
     : {
-        logId: thread.logId, offset: thread.offset, id: thread.id, control: thread.control, due: thread.due,
-        tag: String(thread.version), knock: thread.knock, now
+        logId: thread.logId,
+        offset: thread.offset,
+        id: thread.id,
+        control: thread.control,
+        due: thread.due,
+        tag: String(thread.version),
+        knock: thread.knock,
+        now
       }
 const isAt = (thread: Thread | undefined, expected: Head): boolean =>
   thread === undefined
     ? expected.tag === "" && expected.logId === "" && expected.offset === 0 && expected.id === ""
-    : expected.tag === String(thread.version) && expected.logId === thread.logId &&
-      expected.offset === thread.offset && expected.id === thread.id
+    : expected.tag === String(thread.version) &&
+      expected.logId === thread.logId &&
+      expected.offset === thread.offset &&
+      expected.id === thread.id
 
 const append = (store: MemoryStore, key: ThreadKey, append: Append, now: number): AppendResult => {
   const { expected, entry, notes } = append
-  if (entry.offset !== expected.offset + 1 || append.logId === "" || (expected.logId !== "" && append.logId !== expected.logId)) {
-    throw new TypeError(`append to ${key}: entry ${entry.offset} of log "${append.logId}" does not follow the expected head`)
+  if (
+    entry.offset !== expected.offset + 1 ||
+    append.logId === "" ||
+    (expected.logId !== "" && append.logId !== expected.logId)
+  ) {
+    throw new TypeError(
+      `append to ${key}: entry ${entry.offset} of log "${append.logId}" does not follow the expected head`
+    )
   }
   const found = store.threads.get(key)
   if (!isAt(found, expected)) return { _tag: "Conflict" }
@@ -141,7 +171,10 @@ const make = (store: MemoryStore): ThreadLogService => {
       Effect.sync(() => {
         const found: { readonly key: ThreadKey; readonly due: number }[] = []
         for (const [key, { due }] of threads) if (due !== null && due < before) found.push({ key, due })
-        return found.sort((a, b) => a.due - b.due).slice(0, limit).map(({ key }) => key)
+        return found
+          .sort((a, b) => a.due - b.due)
+          .slice(0, limit)
+          .map(({ key }) => key)
       }),
     snapshot: (key) => Effect.sync(() => threads.get(key)?.snapshot),
     saveSnapshot: (key, snapshot) =>
@@ -166,7 +199,8 @@ const make = (store: MemoryStore): ThreadLogService => {
         const thread = threads.get(key)
         if (thread === undefined) return
         thread.entries = thread.entries.map((entry) =>
-          entry.offset >= from && entry.offset <= to ? { ...entry, body: tombstone(entry) } : entry)
+          entry.offset >= from && entry.offset <= to ? { ...entry, body: tombstone(entry) } : entry
+        )
         for (const note of noteKeys) thread.notes.delete(note)
         thread.snapshot = undefined
       }),

@@ -1,7 +1,7 @@
 /**
  * A thread log in one SQLite file (`node:sqlite`): the embedded default. Several processes may share the file.
  *
- * WAL, `synchronous=NORMAL`, one immediate transaction per append. Every process uses the machine's clock.
+ * WAL, `synchronous=NORMAL`, one immediate transaction for the appends of one turn of the event loop. Every process uses the machine's clock.
  * Damage is refused: see README.md for what is checked when, and for what a power cut leaves.
  */
 import { statSync } from "node:fs"
@@ -9,10 +9,11 @@ import { DatabaseSync } from "node:sqlite"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { LogError } from "../../../src/ports/LogError.ts"
+import type { LogError } from "../../../src/ports/LogError.ts"
 import { ThreadLog } from "../../../src/ports/ThreadLog.ts"
-import type { Append, AppendResult, ThreadKey, ThreadLogService } from "../../../src/ports/ThreadLog.ts"
+import type { ThreadKey, ThreadLogService } from "../../../src/ports/ThreadLog.ts"
 import { corrupt, toLogError, WHOLE_FILE } from "./failures.ts"
+import { groupCommit } from "./groupCommit.ts"
 import { openSchema, structuralDamage } from "./schema.ts"
 import { makeStore } from "./store.ts"
 import type { Store } from "./store.ts"
@@ -26,7 +27,7 @@ export interface SqliteLogOptions {
   readonly maxFileBytes?: number
   /**
    * Files up to this size are read and checked whole when they are opened; larger ones row by row as they are
-   * used. 0 serves the intact threads of a damaged file. Default 64 MiB.
+   * used. 0 serves the intact threads of a damaged file. Default 16 MiB.
    */
   readonly verifyUpToBytes?: number
 }
@@ -37,10 +38,11 @@ const open = (options: SqliteLogOptions): { readonly db: DatabaseSync; readonly 
   try {
     db.exec("PRAGMA journal_mode = WAL")
     db.exec("PRAGMA synchronous = NORMAL")
-    if (options.maxFileBytes !== undefined) db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxFileBytes / PAGE_BYTES)}`)
+    if (options.maxFileBytes !== undefined)
+      db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxFileBytes / PAGE_BYTES)}`)
     openSchema(db)
     const store = makeStore(db)
-    if (statSync(options.file).size <= (options.verifyUpToBytes ?? 64 * 1024 * 1024)) {
+    if (statSync(options.file).size <= (options.verifyUpToBytes ?? 16 * 1024 * 1024)) {
       const damage = structuralDamage(db)
       if (damage !== undefined) throw corrupt("open", WHOLE_FILE, 0, damage)
       store.verify()
@@ -62,27 +64,14 @@ const make = (store: Store): ThreadLogService => {
         return Effect.fail(toLogError(operation, thread, cause))
       }
     })
-  const append = (thread: ThreadKey, append: Append, now: number): AppendResult => {
-    const { expected, entry } = append
-    if (entry.offset !== expected.offset + 1 || append.logId === "" || (expected.logId !== "" && append.logId !== expected.logId)) {
-      throw new TypeError(`append to ${thread}: entry ${entry.offset} of log "${append.logId}" does not follow the expected head`)
-    }
-    try {
-      const head = store.append(thread, append, now)
-      return head === undefined ? { _tag: "Conflict" } : { _tag: "Appended", head }
-    } catch (cause) {
-      const error = toLogError("append", thread, cause, entry.offset)
-      if (error.reason._tag !== "LogUnavailable") throw error
-      return { _tag: "Unknown", cause: error }
-    }
-  }
   return {
     name: "sqlite",
     durability: {
       sigkill: "Everything acknowledged: it is in the operating system's hands.",
-      powerCut: "All but the newest moments: what was appended since the last checkpoint's sync may be gone, never half of it."
+      powerCut:
+        "All but the newest moments: what was appended since the last checkpoint's sync may be gone, never half of it."
     },
-    append: (thread, request) => at("append", thread, (now) => append(thread, request, now)),
+    append: groupCommit(store),
     knock: (thread, by) => at("knock", thread, (now) => store.knock(thread, by, now)),
     head: (thread) => at("head", thread, (now) => store.head(thread, now)),
     read: (thread, after, options) => at("read", thread, (now) => store.read(thread, after, options, now)),

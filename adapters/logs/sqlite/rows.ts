@@ -27,7 +27,13 @@ const bodyOf = (column: unknown): string =>
   column instanceof Uint8Array ? Buffer.from(column).toString("utf16le") : String(column)
 
 export const headSum = (
-  thread: string, logId: string, offset: number, id: string, tag: number, knockBy: string | null, knockAt: number | null
+  thread: string,
+  logId: string,
+  offset: number,
+  id: string,
+  tag: number,
+  knockBy: string | null,
+  knockAt: number | null
 ): number => crc32(`${thread}|${logId}|${offset}|${id}|${tag}|${knockBy}|${knockAt}`)
 export const stateSum = (thread: string, due: number | null, trimmed: number, control: string): number =>
   crc32(control, crc32(`${thread}|${due}|${trimmed}|`))
@@ -50,16 +56,28 @@ const isNumberOrNull = (value: unknown): value is number | null => value === nul
 export const toRecord = (operation: string, thread: ThreadKey, row: Row, now: number): ThreadRecord => {
   const { thread: key, log_id: logId, offset, id, tag, knock_by: by, knock_at: at, crc } = row
   const damaged = (problem: string) => corrupt(operation, thread, isNumber(offset) ? offset : 0, problem)
-  if (!isText(key) || !isText(logId) || !isNumber(offset) || !isText(id) || !isNumber(tag) || !isNumberOrNull(at) ||
-      !(by === null || isText(by)) || headSum(key, logId, offset, id, tag, by, at) !== crc) {
+  if (
+    !isText(key) ||
+    !isText(logId) ||
+    !isNumber(offset) ||
+    !isText(id) ||
+    !isNumber(tag) ||
+    !isNumberOrNull(at) ||
+    !(by === null || isText(by)) ||
+    headSum(key, logId, offset, id, tag, by, at) !== crc
+  ) {
     throw damaged("the head's checksum does not fit")
   }
   const knock = by === null || at === null ? null : { by: fromKey(by), at }
   const { control, due, trimmed, state_crc: stateCrc } = row
   const head = { logId, offset, id: fromKey(id), control: null, due: null, tag: String(tag), knock, now }
   if (stateCrc === null && offset === 0) return { head, trimmed: 0 }
-  if (!isText(control) || !isNumberOrNull(due) || !isNumber(trimmed) ||
-      stateSum(key, due, trimmed, control) !== stateCrc) {
+  if (
+    !isText(control) ||
+    !isNumberOrNull(due) ||
+    !isNumber(trimmed) ||
+    stateSum(key, due, trimmed, control) !== stateCrc
+  ) {
     throw damaged("the control record's checksum does not fit")
   }
   return { head: { ...head, control: JSON.parse(control) as Json, due }, trimmed }
@@ -68,8 +86,12 @@ export const toEntry = (operation: string, thread: ThreadKey, row: Row, expected
   const { thread: key, offset, id, crc } = row
   const body = row["body"]
   if (offset !== expectedOffset) throw corrupt(operation, thread, expectedOffset, "the entry is missing")
-  if (!isText(key) || !isText(id) || !(isText(body) || body instanceof Uint8Array) ||
-      entrySum(key, expectedOffset, id, body) !== crc) {
+  if (
+    !isText(key) ||
+    !isText(id) ||
+    !(isText(body) || body instanceof Uint8Array) ||
+    entrySum(key, expectedOffset, id, body) !== crc
+  ) {
     throw corrupt(operation, thread, expectedOffset, "the entry's checksum does not fit")
   }
   return { offset: expectedOffset, id: fromKey(id), body: bodyOf(body) }
@@ -84,7 +106,11 @@ export const toNote = (operation: string, thread: ThreadKey, row: Row): Note => 
 /** `undefined` for a damaged one: it is derived, and made again from the log. */
 export const toSnapshot = (row: Row): Snapshot | undefined => {
   const { thread, log_id: logId, offset, snapshot, crc } = row
-  const fits = isText(thread) && isText(logId) && isNumber(offset) && isText(snapshot) &&
+  const fits =
+    isText(thread) &&
+    isText(logId) &&
+    isNumber(offset) &&
+    isText(snapshot) &&
     snapshotSum(thread, logId, offset, snapshot) === crc
   return fits ? (JSON.parse(snapshot) as Snapshot) : undefined
 }

@@ -36,7 +36,8 @@ export const openSchema = (db: DatabaseSync): void => {
   const rows = db.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").all()
   const found = new Map(rows.map((row) => [row["name"], row["sql"]]))
   for (const [name, sql] of Object.entries(TABLES)) {
-    if (found.get(name) !== sql) throw new SchemaMismatch(`table ${name} is missing or not declared as this release does`)
+    if (found.get(name) !== sql)
+      throw new SchemaMismatch(`table ${name} is missing or not declared as this release does`)
   }
 }
 const create = (db: DatabaseSync): void => {

@@ -15,7 +15,8 @@ export const prepare = (db: DatabaseSync) => ({
   /** The first append of a thread that never existed. Parameters: thread, logId, id, crc. */
   insertHead: db.prepare(`INSERT INTO heads VALUES (?, ?, 1, ?, 1, NULL, NULL, ?) ON CONFLICT DO NOTHING`),
   /** Parameters: logId, offset, id, tag, crc; expected thread, logId, offset, id, tag. */
-  moveHead: db.prepare(`UPDATE heads SET log_id = ?, "offset" = ?, id = ?, tag = ?, knock_by = NULL, knock_at = NULL, crc = ?
+  moveHead:
+    db.prepare(`UPDATE heads SET log_id = ?, "offset" = ?, id = ?, tag = ?, knock_by = NULL, knock_at = NULL, crc = ?
     WHERE thread = ? AND log_id = ? AND "offset" = ? AND id = ? AND tag = ?`),
   putHead: db.prepare(`INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
 
@@ -34,7 +35,7 @@ export const prepare = (db: DatabaseSync) => ({
   trimEntries: db.prepare(`DELETE FROM entries WHERE thread = ? AND "offset" <= ?`),
   dropEntries: db.prepare(`DELETE FROM entries WHERE thread = ?`),
 
-  insertNote: db.prepare(`INSERT INTO notes VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`),
+  putNote: db.prepare(`INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?)`),
   note: db.prepare(`SELECT * FROM notes WHERE thread = ? AND key = ?`),
   notes: db.prepare(`SELECT * FROM notes WHERE thread = ? AND key >= ? ORDER BY key`),
   dropNote: db.prepare(`DELETE FROM notes WHERE thread = ? AND key = ?`),

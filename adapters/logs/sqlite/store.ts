@@ -6,29 +6,55 @@
  */
 import type { DatabaseSync } from "node:sqlite"
 import { LogError, OffsetExpired } from "../../../src/ports/LogError.ts"
-import type { Append, Head, Note, ReadOptions, ReadResult, Snapshot, StoredEntry, ThreadKey } from "../../../src/ports/ThreadLog.ts"
+import type {
+  Append,
+  Head,
+  Note,
+  ReadOptions,
+  ReadResult,
+  Snapshot,
+  StoredEntry,
+  ThreadKey
+} from "../../../src/ports/ThreadLog.ts"
 import type { Json } from "../../../src/protocol/Json.ts"
 import { corrupt } from "./failures.ts"
-import { entrySum, fromKey, headSum, noteSum, snapshotSum, stateSum, toBody, toEntry, toKey, toNote, toRecord, toSnapshot } from "./rows.ts"
+import {
+  entrySum,
+  fromKey,
+  headSum,
+  noteSum,
+  snapshotSum,
+  stateSum,
+  toBody,
+  toEntry,
+  toKey,
+  toNote,
+  toRecord,
+  toSnapshot
+} from "./rows.ts"
 import type { Row, ThreadRecord } from "./rows.ts"
 import { prepare } from "./statements.ts"
 
+export interface AppendRequest {
+  readonly thread: ThreadKey
+  readonly append: Append
+  readonly now: number
+}
 export const makeStore = (db: DatabaseSync) => {
   const sql = prepare(db)
 
-  const within = <A>(begin: { run(): unknown }, work: () => A, keep: (result: A) => boolean = () => true): A => {
+  const within = <A>(begin: { run(): unknown }, work: () => A): A => {
     begin.run()
     try {
       const result = work()
-      if (keep(result)) sql.commit.run()
-      else sql.rollback.run()
+      sql.commit.run()
       return result
     } finally {
       if (db.isTransaction) sql.rollback.run()
     }
   }
   const reading = <A>(work: () => A): A => within(sql.beginRead, work)
-  const writing = <A>(work: () => A, keep?: (result: A) => boolean): A => within(sql.beginWrite, work, keep)
+  const writing = <A>(work: () => A): A => within(sql.beginWrite, work)
 
   const record = (operation: string, thread: ThreadKey, now: number): ThreadRecord | undefined => {
     const key = toKey(thread)
@@ -38,8 +64,16 @@ export const makeStore = (db: DatabaseSync) => {
     return undefined
   }
   const head = (operation: string, thread: ThreadKey, now: number): Head =>
-    record(operation, thread, now)?.head ??
-    { logId: "", offset: 0, id: "", control: null, due: null, tag: "", knock: null, now }
+    record(operation, thread, now)?.head ?? {
+      logId: "",
+      offset: 0,
+      id: "",
+      control: null,
+      due: null,
+      tag: "",
+      knock: null,
+      now
+    }
 
   const moveHead = (key: string, { expected, logId, entry }: Append): boolean => {
     const id = toKey(entry.id)
@@ -51,7 +85,16 @@ export const makeStore = (db: DatabaseSync) => {
     if (!Number.isSafeInteger(tag)) return false
     const crc = headSum(key, logId, entry.offset, id, tag + 1, null, null)
     const moved = sql.moveHead.run(
-      logId, entry.offset, id, tag + 1, crc, key, expected.logId, expected.offset, toKey(expected.id), tag
+      logId,
+      entry.offset,
+      id,
+      tag + 1,
+      crc,
+      key,
+      expected.logId,
+      expected.offset,
+      toKey(expected.id),
+      tag
     )
     return moved.changes === 1
   }
@@ -61,32 +104,32 @@ export const makeStore = (db: DatabaseSync) => {
   }
   const trimmedOf = (key: string): number => Number(sql.trimmed.get(key)?.["trimmed"] ?? 0)
 
+  const append = ({ thread, append, now }: AppendRequest): Head | undefined => {
+    const { expected, logId, entry, control, due, notes } = append
+    const key = toKey(thread)
+    for (const note of notes) if (sql.note.get(key, toKey(note.key)) !== undefined) return undefined
+    if (!moveHead(key, append)) return undefined
+    if (expected.offset === 0 || control !== expected.control || due !== expected.due) {
+      putState(key, due, trimmedOf(key), control)
+    }
+    const id = toKey(entry.id)
+    const body = toBody(entry.body)
+    sql.insertEntry.run(key, entry.offset, id, entrySum(key, entry.offset, id, body), body)
+    for (const note of notes) {
+      const name = toKey(note.key)
+      const value = JSON.stringify(note.value)
+      sql.putNote.run(key, name, value, noteSum(key, name, value))
+    }
+    const tag = expected.tag === "" ? 1 : Number(expected.tag) + 1
+    return { logId, offset: entry.offset, id: entry.id, control, due, tag: String(tag), knock: null, now }
+  }
+
   return {
     head: (thread: ThreadKey, now: number): Head => head("head", thread, now),
 
-    /** `undefined`: conflict, nothing was written. */
-    append: (thread: ThreadKey, append: Append, now: number): Head | undefined => {
-      const { expected, logId, entry, control, due, notes } = append
-      const key = toKey(thread)
-      const appended = writing(() => {
-        if (!moveHead(key, append)) return false
-        if (expected.offset === 0 || control !== expected.control || due !== expected.due) {
-          putState(key, due, trimmedOf(key), control)
-        }
-        const id = toKey(entry.id)
-        const body = toBody(entry.body)
-        sql.insertEntry.run(key, entry.offset, id, entrySum(key, entry.offset, id, body), body)
-        for (const note of notes) {
-          const name = toKey(note.key)
-          const value = JSON.stringify(note.value)
-          if (sql.insertNote.run(key, name, value, noteSum(key, name, value)).changes === 0) return false
-        }
-        return true
-      }, (kept) => kept)
-      if (!appended) return undefined
-      const tag = expected.tag === "" ? 1 : Number(expected.tag) + 1
-      return { logId, offset: entry.offset, id: entry.id, control, due, tag: String(tag), knock: null, now }
-    },
+    /** All in one transaction, each compared for itself; `undefined` for one that conflicts and writes nothing. */
+    appendAll: (requests: readonly AppendRequest[]): readonly (Head | undefined)[] =>
+      writing(() => requests.map((request) => append(request))),
     knock: (thread: ThreadKey, by: string, now: number): Head =>
       writing(() => {
         const found = head("knock", thread, now)
@@ -144,7 +187,8 @@ export const makeStore = (db: DatabaseSync) => {
         if (row === undefined) return undefined
         const found = toSnapshot(row)
         const trimmed = found === undefined ? (record("snapshot", thread, 0)?.trimmed ?? 0) : 0
-        if (trimmed > 0) throw corrupt("snapshot", thread, trimmed, "the snapshot is damaged, and what it covers was trimmed")
+        if (trimmed > 0)
+          throw corrupt("snapshot", thread, trimmed, "the snapshot is damaged, and what it covers was trimmed")
         return found
       }),
     saveSnapshot: (thread: ThreadKey, snapshot: Snapshot): void =>
@@ -156,7 +200,13 @@ export const makeStore = (db: DatabaseSync) => {
         const saved = row === undefined ? undefined : toSnapshot(row)
         if (saved !== undefined && saved.offset > snapshot.offset) return
         const text = JSON.stringify(snapshot)
-        sql.putSnapshot.run(key, snapshot.logId, snapshot.offset, snapshotSum(key, snapshot.logId, snapshot.offset, text), text)
+        sql.putSnapshot.run(
+          key,
+          snapshot.logId,
+          snapshot.offset,
+          snapshotSum(key, snapshot.logId, snapshot.offset, text),
+          text
+        )
       }),
     trim: (thread: ThreadKey, offset: number): number =>
       writing(() => {
@@ -171,7 +221,11 @@ export const makeStore = (db: DatabaseSync) => {
         return to
       }),
     erase: (
-      thread: ThreadKey, from: number, to: number, noteKeys: readonly string[], tombstone: (entry: StoredEntry) => string
+      thread: ThreadKey,
+      from: number,
+      to: number,
+      noteKeys: readonly string[],
+      tombstone: (entry: StoredEntry) => string
     ): void =>
       writing(() => {
         const key = toKey(thread)

@@ -14,13 +14,12 @@ import { JobQueue, QueueError } from "../../../src/ports/JobQueue.ts"
 import type { Delivery, JobQueueService } from "../../../src/ports/JobQueue.ts"
 
 export type StorageQueueOptions =
-  & (
-    /** With an account key. */
+  /** With an account key. */
+  (
     | { readonly connectionString: string }
     /** `https://<account>.queue.core.windows.net`, and a managed identity or any other token. */
     | { readonly url: string; readonly credential: TokenCredential }
-  )
-  & {
+  ) & {
     /** 3–63 of `[a-z0-9-]`. Created when it is first used and not there. */
     readonly queueName: string
     /** How long one request may take. Default 10,000. */
@@ -34,7 +33,9 @@ const LAST_POLL_MILLIS = 1_000
 const MAX_MESSAGES = 32
 
 const statusOf = (cause: unknown): number | undefined =>
-  typeof cause === "object" && cause !== null && "statusCode" in cause && typeof cause.statusCode === "number" ? cause.statusCode : undefined
+  typeof cause === "object" && cause !== null && "statusCode" in cause && typeof cause.statusCode === "number"
+    ? cause.statusCode
+    : undefined
 const seconds = (millis: number): number => Math.max(0, Math.ceil(millis / 1000))
 /** Plain ASCII: XML has no place for some characters that ids may hold. */
 const encode = (job: unknown): string =>
@@ -48,27 +49,40 @@ const decode = (text: string): unknown => {
 }
 
 const make = (client: QueueClient, timeoutMillis: number): JobQueueService => {
-  const attempt = <A>(operation: QueueError["operation"], work: (abortSignal: AbortSignal) => Promise<A>): Effect.Effect<A, QueueError> =>
+  const attempt = <A>(
+    operation: QueueError["operation"],
+    work: (abortSignal: AbortSignal) => Promise<A>
+  ): Effect.Effect<A, QueueError> =>
     Effect.tryPromise({
       try: (signal) => work(AbortSignal.any([signal, AbortSignal.timeout(timeoutMillis)])),
       catch: (cause) => new QueueError({ operation, cause })
     })
   /** Runs `work`, and once more when the queue had to be created. */
-  const created = <A>(operation: QueueError["operation"], work: (abortSignal: AbortSignal) => Promise<A>): Effect.Effect<A, QueueError> =>
+  const created = <A>(
+    operation: QueueError["operation"],
+    work: (abortSignal: AbortSignal) => Promise<A>
+  ): Effect.Effect<A, QueueError> =>
     Effect.catch(attempt(operation, work), (error) =>
       statusOf(error.cause) !== 404
         ? Effect.fail(error)
-        : Effect.andThen(attempt(operation, (abortSignal) => client.createIfNotExists({ abortSignal })), attempt(operation, work)))
+        : Effect.andThen(
+            attempt(operation, (abortSignal) => client.createIfNotExists({ abortSignal })),
+            attempt(operation, work)
+          )
+    )
 
   const delivery = (message: DequeuedMessageItem): Delivery => {
     let receipt = message.popReceipt
     /** A receipt that no longer fits means that another worker has the job: nothing is left to do for this one. */
     const ifHeld = (operation: QueueError["operation"], work: (abortSignal: AbortSignal) => Promise<unknown>) =>
       Effect.catch(Effect.asVoid(attempt(operation, work)), (error) =>
-        [400, 404].includes(statusOf(error.cause) ?? 0) ? Effect.void : Effect.fail(error))
+        [400, 404].includes(statusOf(error.cause) ?? 0) ? Effect.void : Effect.fail(error)
+      )
     const hide = (operation: QueueError["operation"]) => (millis: number) =>
       ifHeld(operation, async (abortSignal) => {
-        const updated = await client.updateMessage(message.messageId, receipt, undefined, seconds(millis), { abortSignal })
+        const updated = await client.updateMessage(message.messageId, receipt, undefined, seconds(millis), {
+          abortSignal
+        })
         receipt = updated.popReceipt ?? receipt
       })
     return {
@@ -81,15 +95,18 @@ const make = (client: QueueClient, timeoutMillis: number): JobQueueService => {
   }
   return {
     name: "azure-storage-queue",
-    enqueue: (job) => Effect.asVoid(created("enqueue", (abortSignal) => client.sendMessage(encode(job), { abortSignal }))),
+    enqueue: (job) =>
+      Effect.asVoid(created("enqueue", (abortSignal) => client.sendMessage(encode(job), { abortSignal }))),
     receive: Effect.fnUntraced(function* ({ limit, visibleAfterMillis }) {
       const until = (yield* Clock.currentTimeMillis) + WAIT_MILLIS
       const numberOfMessages = Math.min(Math.max(1, limit), MAX_MESSAGES)
       const visibilityTimeout = Math.max(1, seconds(visibleAfterMillis))
       for (let pause = FIRST_POLL_MILLIS; ; pause = Math.min(pause * 2, LAST_POLL_MILLIS)) {
         const { receivedMessageItems } = yield* created("receive", (abortSignal) =>
-          client.receiveMessages({ numberOfMessages, visibilityTimeout, abortSignal }))
-        if (receivedMessageItems.length > 0 || (yield* Clock.currentTimeMillis) >= until) return receivedMessageItems.map(delivery)
+          client.receiveMessages({ numberOfMessages, visibilityTimeout, abortSignal })
+        )
+        if (receivedMessageItems.length > 0 || (yield* Clock.currentTimeMillis) >= until)
+          return receivedMessageItems.map(delivery)
         yield* Effect.sleep(pause)
       }
     })
@@ -101,8 +118,9 @@ export const storageQueue = (options: StorageQueueOptions): Layer.Layer<JobQueue
   Layer.sync(JobQueue, () => {
     // A doubled job is refused when it is taken, so one retry is safe here, unlike in the log.
     const retry = { retryOptions: { maxTries: 2 } }
-    const service = "connectionString" in options
-      ? QueueServiceClient.fromConnectionString(options.connectionString, retry)
-      : new QueueServiceClient(options.url, options.credential, retry)
+    const service =
+      "connectionString" in options
+        ? QueueServiceClient.fromConnectionString(options.connectionString, retry)
+        : new QueueServiceClient(options.url, options.credential, retry)
     return make(service.getQueueClient(options.queueName), options.timeoutMillis ?? 10_000)
   })

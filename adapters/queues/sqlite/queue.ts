@@ -59,7 +59,8 @@ const parsed = (body: string): unknown => {
 const make = (store: Store): JobQueueService => {
   const hideFor = (operation: "release" | "extend", job: number, receipt: number) => (millis: number) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      attempt(operation, () => void store.hide.run(now + millis, job, receipt)))
+      attempt(operation, () => void store.hide.run(now + millis, job, receipt))
+    )
   const delivery = (job: number, receipt: number, body: string): Delivery => ({
     job: parsed(body),
     attempt: receipt,

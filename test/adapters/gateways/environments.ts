@@ -22,7 +22,9 @@ export const UPSTREAM_KEY = "upstream-key-of-the-tests"
 export const WS_KEY = "a key of the tests, thirty-two characters long"
 
 /** Builds a gateway's layer; its scope closes with `close`. */
-export const build = async (layer: Layer.Layer<Gateway>): Promise<{ gateway: GatewayService; close: () => Promise<void> }> => {
+export const build = async (
+  layer: Layer.Layer<Gateway>
+): Promise<{ gateway: GatewayService; close: () => Promise<void> }> => {
   const scope = await Effect.runPromise(Scope.make())
   const context = await Effect.runPromise(Layer.buildWithScope(layer, scope))
   return { gateway: Context.get(context, Gateway), close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
@@ -44,7 +46,9 @@ export const startBackend = async () => {
         body: Buffer.concat(chunks).toString()
       }
       calls.push(call)
-      const exit = await Effect.runPromiseExit(gateway?.upstream?.(toRequest(call), (event) => handle(event)) ?? Effect.die("no upstream"))
+      const exit = await Effect.runPromiseExit(
+        gateway?.upstream?.(toRequest(call), (event) => handle(event)) ?? Effect.die("no upstream")
+      )
       if (Exit.isSuccess(exit)) {
         response.writeHead(exit.value.status, Object.fromEntries(exit.value.headers)).end(await exit.value.text())
       } else {
@@ -79,13 +83,17 @@ export const startAzure = async (options: Partial<AzureKeyOptions> = {}): Promis
   const backend = await startBackend()
   const common = { hub: HUB, upstreamKey: UPSTREAM_KEY, ...options }
   const own = await build(azureWebPubSub({ ...common, connectionString: service.connectionString }))
-  const foreign = await build(azureWebPubSub({ ...common, connectionString: `Endpoint=${service.url};AccessKey=${"another".repeat(6)};` }))
+  const foreign = await build(
+    azureWebPubSub({ ...common, connectionString: `Endpoint=${service.url};AccessKey=${"another".repeat(6)};` })
+  )
   backend.serve(own.gateway)
-  await service.setEventHandlers(HUB, [{
-    urlTemplate: `${backend.url}/upstream/azure-web-pubsub?code=${UPSTREAM_KEY}`,
-    userEventPattern: "*",
-    systemEvents: ["connect", "connected", "disconnected"]
-  }])
+  await service.setEventHandlers(HUB, [
+    {
+      urlTemplate: `${backend.url}/upstream/azure-web-pubsub?code=${UPSTREAM_KEY}`,
+      userEventPattern: "*",
+      systemEvents: ["connect", "connected", "disconnected"]
+    }
+  ])
   return {
     service,
     gateway: own.gateway,

@@ -22,7 +22,9 @@ const remove = (file: string): void => {
 type Answers = Readonly<Record<string, string>>
 const answer = async (effect: Effect.Effect<unknown, LogError>): Promise<string> => {
   const exit = await Effect.runPromise(Effect.result(effect))
-  return exit._tag === "Success" ? JSON.stringify(exit.success, (key, value) => (key === "now" ? 0 : (value as unknown))) : "LogError"
+  return exit._tag === "Success"
+    ? JSON.stringify(exit.success, (key, value) => (key === "now" ? 0 : (value as unknown)))
+    : "LogError"
 }
 /** Everything that can be read, each with its value or `LogError`. Anything else that is thrown fails the test. */
 const readAll = async (log: ThreadLogService): Promise<Answers> => {
@@ -38,7 +40,9 @@ const readAll = async (log: ThreadLogService): Promise<Answers> => {
 }
 const readFrom = async (file: string, verifyUpToBytes?: number): Promise<Answers | "LogError"> => {
   try {
-    const { log, close } = await openLog(sqliteLog({ file, ...(verifyUpToBytes === undefined ? {} : { verifyUpToBytes }) }))
+    const { log, close } = await openLog(
+      sqliteLog({ file, ...(verifyUpToBytes === undefined ? {} : { verifyUpToBytes }) })
+    )
     try {
       return await readAll(log)
     } finally {
@@ -65,7 +69,12 @@ describe("a damaged SQLite log", () => {
     const { log, close } = await openLog(sqliteLog({ file: original }))
     for (const thread of THREADS) {
       const first = following(await Effect.runPromise(log.head(thread)), {
-        control: { runs: [thread, "r"] }, due: 1_000, notes: [{ key: "run/1", value: { thread } }, { key: "step/r/1", value: "x".repeat(300) }]
+        control: { runs: [thread, "r"] },
+        due: 1_000,
+        notes: [
+          { key: "run/1", value: { thread } },
+          { key: "step/r/1", value: "x".repeat(300) }
+        ]
       })
       await Effect.runPromise(log.append(thread, first))
       const { head } = await Effect.runPromise(grow(log, thread, 15))
@@ -79,10 +88,12 @@ describe("a damaged SQLite log", () => {
   })
   /** A damaged snapshot counts as none: it is made again from the log. */
   const agrees = (found: Answers | "LogError", keys: (key: string) => boolean): readonly string[] =>
-    found === "LogError" ? [] : Object.keys(whole).filter((key) => {
-      const lost = key.endsWith("snapshot") && found[key] === undefined
-      return keys(key) && !lost && found[key] !== "LogError" && found[key] !== whole[key]
-    })
+    found === "LogError"
+      ? []
+      : Object.keys(whole).filter((key) => {
+          const lost = key.endsWith("snapshot") && found[key] === undefined
+          return keys(key) && !lost && found[key] !== "LogError" && found[key] !== whole[key]
+        })
 
   it("never gives other data after a flipped bit: the original or a LogError", async () => {
     let refused = 0
@@ -93,7 +104,10 @@ describe("a damaged SQLite log", () => {
       remove(copy)
       writeFileSync(copy, damaged)
       const found = await readFrom(copy)
-      expect(agrees(found, () => true), `byte ${at}`).toEqual([])
+      expect(
+        agrees(found, () => true),
+        `byte ${at}`
+      ).toEqual([])
       if (found === "LogError" || Object.values(found).includes("LogError")) refused += 1
     }
     expect(refused).toBeGreaterThan(100)
@@ -106,7 +120,10 @@ describe("a damaged SQLite log", () => {
       remove(copy)
       writeFileSync(copy, damaged)
       const found = await readFrom(copy, 0)
-      expect(agrees(found, (key) => key.endsWith("entries") || key.endsWith("head")), `byte ${at}`).toEqual([])
+      expect(
+        agrees(found, (key) => key.endsWith("entries") || key.endsWith("head")),
+        `byte ${at}`
+      ).toEqual([])
     }
   }, 120_000)
   it("is refused when it is cut short", async () => {
@@ -116,8 +133,7 @@ describe("a damaged SQLite log", () => {
       remove(copy)
       copyFileSync(original, copy)
       truncateSync(copy, size)
-      expect(agrees(await readFrom(copy), () => true), `${size} bytes`).toEqual([])
-      if (size < bytes.length - 4096) expect(await readFrom(copy)).toBe("LogError")
+      expect(await readFrom(copy), `${size} bytes`).toBe("LogError")
     }
   }, 120_000)
 
@@ -129,7 +145,8 @@ describe("a damaged SQLite log", () => {
     db.close()
     return (await openLog(sqliteLog({ file: copy, verifyUpToBytes: 0 }))).log
   }
-  const failure = async (effect: Effect.Effect<unknown, LogError>): Promise<unknown> => (await Effect.runPromise(Effect.flip(effect))).reason
+  const failure = async (effect: Effect.Effect<unknown, LogError>): Promise<unknown> =>
+    (await Effect.runPromise(Effect.flip(effect))).reason
 
   it("names thread and offset of a missing, a changed and a foreign entry, and serves the other threads", async () => {
     for (const sql of [
@@ -139,7 +156,11 @@ describe("a damaged SQLite log", () => {
       `UPDATE OR REPLACE entries SET thread = 'main/a' WHERE thread = 'main/b' AND "offset" = 7`
     ]) {
       const log = await tampered(sql)
-      expect(await failure(log.read("main/a", 0, ALL))).toMatchObject({ _tag: "LogCorrupt", thread: "main/a", offset: 7 })
+      expect(await failure(log.read("main/a", 0, ALL))).toMatchObject({
+        _tag: "LogCorrupt",
+        thread: "main/a",
+        offset: 7
+      })
       expect(await answer(log.read("other/a", 0, ALL))).toBe(whole["other/a entries"])
     }
   })
@@ -156,8 +177,11 @@ describe("a damaged SQLite log", () => {
     expect(await Effect.runPromise(log.head("main/a"))).toMatchObject({ logId: "new", offset: 0 })
   })
   it("is refused when it is no database, of another version, or somebody else's", async () => {
-    const opened = (file: string) => Effect.runPromise(Effect.flip(Effect.promise(() => openLog(sqliteLog({ file })).then(
-      () => undefined, (error: LogError) => error.reason)).pipe(Effect.flatMap((reason) => Effect.fail(reason)))))
+    const opened = (file: string) =>
+      openLog(sqliteLog({ file })).then(
+        () => "opened",
+        (error: unknown) => (error instanceof LogError ? error.reason : error)
+      )
     remove(copy)
     writeFileSync(copy, "this is no database at all, but long enough to be looked at, is it not?".repeat(20))
     expect(await opened(copy)).toMatchObject({ _tag: "LogCorrupt" })
@@ -165,7 +189,10 @@ describe("a damaged SQLite log", () => {
     const db = new DatabaseSync(copy)
     db.exec("PRAGMA user_version = 9")
     db.close()
-    expect(await opened(copy)).toMatchObject({ _tag: "LogCorrupt", problem: "the file has schema version 9; this release reads version 1" })
+    expect(await opened(copy)).toMatchObject({
+      _tag: "LogCorrupt",
+      problem: "the file has schema version 9; this release reads version 1"
+    })
     expect(await opened(join(folder, "none", "log.db"))).toMatchObject({ _tag: "LogUnavailable" })
   })
   it("says that it is full, and goes on reading", async () => {
@@ -174,9 +201,7 @@ describe("a damaged SQLite log", () => {
     const { head } = await Effect.runPromise(grow(log, "main/a", 3))
     const big = following(head, { body: "x".repeat(250_000) })
     expect(await failure(log.append("main/a", big))).toMatchObject({ _tag: "LogFull" })
-    const { now: _, ...after } = await Effect.runPromise(log.head("main/a"))
-    expect(after).toEqual({ ...head, now: undefined, ...after })
-    expect(after.tag).toBe(head.tag)
+    expect({ ...(await Effect.runPromise(log.head("main/a"))), now: 0 }).toEqual({ ...head, now: 0 })
     expect((await Effect.runPromise(log.append("main/a", following(head))))._tag).toBe("Appended")
     await close()
   })

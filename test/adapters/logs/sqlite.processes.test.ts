@@ -17,11 +17,17 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Starts a writer; `lines` is what it has acknowledged so far. */
 const start = (file: string, name: string, count: number) => {
-  const child: ChildProcess = spawn(process.execPath, [WRITER, file, "main/t", name, String(count)], { stdio: ["ignore", "pipe", "inherit"] })
+  const child: ChildProcess = spawn(process.execPath, [WRITER, file, "main/t", name, String(count)], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
   let text = ""
   child.stdout?.on("data", (chunk: Buffer) => (text += chunk.toString()))
   /** Whole lines only: the last may have been cut by the kill. */
-  const lines = () => text.slice(0, text.lastIndexOf("\n") + 1).split("\n").filter((line) => line !== "")
+  const lines = () =>
+    text
+      .slice(0, text.lastIndexOf("\n") + 1)
+      .split("\n")
+      .filter((line) => line !== "")
   return { child, lines, ended: once(child, "close") }
 }
 const stored = async (file: string) => {

@@ -13,8 +13,13 @@ const [file = "", thread = "", name = "", count = "0"] = process.argv.slice(2)
 const program = Effect.gen(function* () {
   const log = yield* ThreadLog
   let head = yield* log.head(thread)
-  for (let n = 0; count === "0" || n < Number(count); ) {
-    const append = following(head, { id: `${name}-${n}`, logId: "log", control: { n }, notes: [{ key: `step/${name}/${n}`, value: n }] })
+  for (let n = 0; count === "0" || n < Number(count);) {
+    const append = following(head, {
+      id: `${name}-${n}`,
+      logId: "log",
+      control: { n },
+      notes: [{ key: `step/${name}/${n}`, value: n }]
+    })
     const result = yield* log.append(thread, append)
     if (result._tag === "Appended") {
       writeSync(1, `${append.entry.offset} ${append.entry.id}\n`)

@@ -1,5 +1,5 @@
 /**
- * Throughline's watchers: one thread per run over one connection of Azure's client, the view's text as it grows.
+ * Throughline's watchers: one thread and one connection of Azure's client per run, the view's text as it grows.
  */
 import { azureWebPubSubClient } from "throughline/adapters/gateways/azure-web-pubsub/client"
 import { openThread, type View } from "throughline/client"
@@ -19,7 +19,8 @@ answer({
     watching = all
     const gateways = [azureWebPubSubClient()]
     for (let run = 0; run < runs; run++) {
-      const thread = openThread({ endpoint, thread: `bench-${run}`, gateways })
+      // a token function of its own keeps the run's socket its own, as with the other contenders
+      const thread = openThread({ endpoint, thread: `bench-${run}`, gateways, token: () => `watcher-${run}` })
       await new Promise<void>((resolve) => thread.subscribe((_, connection) => connection === "live" && resolve()))
       thread.subscribe((view) => all.show(run, textOf(view)))
       const started = await thread.start("typist", { run })

@@ -4,10 +4,16 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { onTestFinished } from "vitest"
 
-/** `files`: contents by path. */
+/** `files`: contents by path. Deleted when the test is over. */
 export const folderOf = async (files: Readonly<Record<string, string | Uint8Array>>): Promise<string> => {
-  const root = await mkdtemp(join(tmpdir(), "librarian-"))
+  const root = await writeFolder(files)
   onTestFinished(() => rm(root, { recursive: true, force: true }))
+  return root
+}
+
+/** The same for whoever deletes it himself. */
+export const writeFolder = async (files: Readonly<Record<string, string | Uint8Array>>): Promise<string> => {
+  const root = await mkdtemp(join(tmpdir(), "librarian-"))
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true })
     await writeFile(join(root, path), content)
