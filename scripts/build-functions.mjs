@@ -11,7 +11,8 @@ import { fileURLToPath } from "node:url"
 const absWorkingDir = fileURLToPath(new URL("../functions", import.meta.url))
 const loadBackendLater = {
   name: "load-backend-later",
-  setup: ({ onResolve }) => onResolve({ filter: /^\.\/backend\.ts$/ }, () => ({ path: "./backend.cjs", external: true }))
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\/backend\.ts$/ }, () => ({ path: "./backend.cjs", external: true }))
 }
 const bundle = (name, plugins) =>
   build({

@@ -11,10 +11,11 @@ import type { Principal } from "../ports/Access.ts"
 import type { Note, ThreadKey } from "../ports/ThreadLog.ts"
 import type { AgentServices } from "./AgentServices.ts"
 import type { Agent } from "./defineAgent.ts"
-import type { Taken } from "./execute.ts"
-import { digestOf, stepKey } from "./recordedCalls.ts"
+import { digestOf } from "../writer/digest.ts"
+import { stepKey } from "./recordedCalls.ts"
 import { readStart } from "./readStart.ts"
 import { AgentError, OutcomeUnknown, RunAborted } from "./RunAborted.ts"
+import type { Taken } from "./Taken.ts"
 
 /** Names the ids that are derived from a parent and a key. */
 const CHILD_NAMESPACE = "5f0c1b52-6c1e-5b7e-9d0a-3f1f0f6f2b11"

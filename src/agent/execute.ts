@@ -6,13 +6,12 @@
  * stop is left behind: nothing it says after the end is kept.
  */
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import type { Event, Id, RunOutcome, Usage } from "../protocol/Event.ts"
+import type * as Fiber from "effect/Fiber"
+import type { Event, RunOutcome, Usage } from "../protocol/Event.ts"
 import { fault, type Fault } from "../protocol/Fault.ts"
 import type { Json } from "../protocol/Json.ts"
 import { jsonFault } from "../protocol/JsonValue.ts"
 import { LEASE_MILLIS } from "../protocol/Limits.ts"
-import type { Note, ThreadKey } from "../ports/ThreadLog.ts"
 import type { OpenRun } from "../thread/control.ts"
 import { nameOf } from "../writer/draft.ts"
 import { readView } from "../writer/readView.ts"
@@ -23,25 +22,10 @@ import { enqueueAnswered } from "./enqueue.ts"
 import { makeRunInterrupts, readSteering } from "./interrupts.ts"
 import { faultOfError, makeRun } from "./makeRun.ts"
 import { makeOutput } from "./Output.ts"
-import type { RunStart } from "./readStart.ts"
 import { makeRecordedCalls } from "./recordedCalls.ts"
 import { OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
 import { check } from "./standardSchema.ts"
-
-export interface Taken {
-  readonly thread: ThreadKey
-  readonly run: Id
-  readonly epoch: number
-  readonly start: RunStart
-  /** Notes of earlier epochs of this run. */
-  readonly notes: readonly Note[]
-  /** How long the host lets this process work; `undefined`: as long as it takes. */
-  readonly hostMillis?: number | undefined
-  /** Aborts with the parent of a child run. */
-  readonly parentSignal?: AbortSignal | undefined
-  /** Appended with the run's end, for the parent of a child run. */
-  readonly notesAtEnd?: ((outcome: RunOutcome) => readonly Note[]) | undefined
-}
+import type { Taken } from "./Taken.ts"
 
 /** Answers how the run ended; `undefined` when it was fenced: it goes on, or has ended, elsewhere. */
 export const execute = async (services: AgentServices, agent: Agent, taken: Taken): Promise<RunOutcome | undefined> => {

@@ -5,13 +5,12 @@
  * that is taken again executes from its first line: a finished call answers its recorded result and appends
  * nothing; one that began and did not finish is `OutcomeUnknown`, unless it is declared idempotent.
  */
-import { createHash } from "node:crypto"
-import canonicalize from "canonicalize"
 import type { Event, Id } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
 import { assertJson } from "../protocol/JsonValue.ts"
 import { MAX_NOTE_BYTES } from "../protocol/Limits.ts"
 import type { Note } from "../ports/ThreadLog.ts"
+import { digestOf } from "../writer/digest.ts"
 import type { Line } from "../writer/ThreadWriter.ts"
 import { AgentError, OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
 
@@ -49,7 +48,6 @@ export interface RecordedCalls {
 export const stepKey = (run: Id, key: string) => `step/${run}/${key}`
 const chunkKey = (run: Id, key: string, n: number) => `chunk/${run}/${key}/${n}`
 export const begunKey = (run: Id, key: string) => `begun/${run}/${key}`
-export const digestOf = (value: Json): string => createHash("sha256").update(canonicalize(value) ?? "").digest("base64url")
 
 export const makeRecordedCalls = (options: {
   readonly run: Id

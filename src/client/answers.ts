@@ -22,7 +22,14 @@ export const fetchPage = async (
   thread: string,
   place: Pick<Plan & { readonly type: "entries" }, "after" | "id" | "logId" | "limit">,
   attempts?: number
-): Promise<{ readonly ok: true; readonly page: CheckedPage; /** It ends before an entry that cannot be read. */ readonly cut: boolean } | Failed> => {
+): Promise<
+  | {
+      readonly ok: true
+      readonly page: CheckedPage
+      /** It ends before an entry that cannot be read. */ readonly cut: boolean
+    }
+  | Failed
+> => {
   const { after, id, limit, logId } = place
   const query = Object.entries({ after, id, log: logId, limit })
     .filter(([, value]) => value !== undefined && value !== "")
@@ -43,7 +50,12 @@ export const fetchView = async (
   before?: string,
   attempts?: number
 ): Promise<{ readonly ok: true; readonly page: ViewPage } | Failed> => {
-  const answer: Answer = await request(thread, before === undefined ? "view" : `view?before=${encodeURIComponent(before)}`, undefined, attempts)
+  const answer: Answer = await request(
+    thread,
+    before === undefined ? "view" : `view?before=${encodeURIComponent(before)}`,
+    undefined,
+    attempts
+  )
   if (!answer.ok) return answer
   const page = answer.body as ViewPage
   const { view } = page

@@ -19,7 +19,12 @@ const STEP_MILLIS = 500
  * - `spreadMillis`: `Grant.reconnectSpreadMillis`, or 0 before the first grant
  * - `retryAfterMillis`: what the gateway or backend said; everyone was told, so all are spread beyond it
  */
-export const reconnectDelay = (failures: number, spreadMillis: number, random: () => number, retryAfterMillis?: number): number => {
+export const reconnectDelay = (
+  failures: number,
+  spreadMillis: number,
+  random: () => number,
+  retryAfterMillis?: number
+): number => {
   const window = STEP_MILLIS * 2 ** Math.min(Math.max(0, failures - 1), 6)
   if (retryAfterMillis !== undefined) return retryAfterMillis + random() * Math.max(spreadMillis, window)
   if (failures === 0) return FIRST_MILLIS + random() * FIRST_SPREAD_MILLIS

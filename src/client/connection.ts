@@ -161,7 +161,11 @@ export const createConnection = (options: {
   const attempt = async () => {
     if (asking || next !== undefined) return
     if (grant === current?.grant && wanted().every(serves)) return
-    if (grant === undefined || !(environment.now() < Date.parse(grant.expiresAt) - GRANT_MARGIN_MILLIS) || !wanted().every((thread) => covers(grant, thread))) {
+    if (
+      grant === undefined ||
+      !(environment.now() < Date.parse(grant.expiresAt) - GRANT_MARGIN_MILLIS) ||
+      !wanted().every((thread) => covers(grant, thread))
+    ) {
       asking = true
       const given = await askForAll()
       asking = false
@@ -178,7 +182,14 @@ export const createConnection = (options: {
   }
 
   const open = (given: Grant) => {
-    const link: Link = { grant: given, liveness: createLiveness(environment.now()), connection: undefined, state: "opening", openedAt: 0, timer: undefined }
+    const link: Link = {
+      grant: given,
+      liveness: createLiveness(environment.now()),
+      connection: undefined,
+      state: "opening",
+      openedAt: 0,
+      timer: undefined
+    }
     next = link
     link.timer = environment.setTimeout(() => end(link, { message: "it did not open in time" }), OPEN_MILLIS)
     try {
@@ -224,7 +235,8 @@ export const createConnection = (options: {
       environment.setTimeout(() => close(replaced), LINGER_MILLIS)
     }
     each((watcher) => {
-      if (serves(watcher.thread) && current!.grant.groups[watcher.thread] !== before[watcher.thread]) watcher.onSocket("open")
+      if (serves(watcher.thread) && current!.grant.groups[watcher.thread] !== before[watcher.thread])
+        watcher.onSocket("open")
     })
     if (!wanted().every(serves)) plan(0)
     armLiveness()
@@ -249,7 +261,10 @@ export const createConnection = (options: {
     close(link)
     if (link === next) {
       next = undefined
-      failed(failure("GATEWAY_UNAVAILABLE", `the gateway did not connect: ${reason.message}`, true).error, reason.retryAfterMillis)
+      failed(
+        failure("GATEWAY_UNAVAILABLE", `the gateway did not connect: ${reason.message}`, true).error,
+        reason.retryAfterMillis
+      )
     } else if (link === current) {
       current = undefined
       if (state === "open") cut()
@@ -316,7 +331,9 @@ export const createConnection = (options: {
           plan(environment.random() * (current?.grant.reconnectSpreadMillis ?? 0))
         },
         invoke: (event, data, timeoutMillis) =>
-          serves(thread) && current?.grant.upstream ? current.connection?.invoke?.(event, data, { timeoutMillis }) : undefined,
+          serves(thread) && current?.grant.upstream
+            ? current.connection?.invoke?.(event, data, { timeoutMillis })
+            : undefined,
         stop: () => {
           set.delete(watcher)
           if (set.size === 0) {

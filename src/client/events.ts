@@ -8,6 +8,7 @@
 import type { Entry } from "../protocol/Entry.ts"
 import type { KnownEvent, Timestamp, UnknownEvent } from "../protocol/Event.ts"
 import type { Fault } from "../protocol/Fault.ts"
+import type { View } from "../protocol/View.ts"
 import type { fetchPage } from "./answers.ts"
 import type { Follower } from "./follow.ts"
 import type { Request } from "./http.ts"
@@ -35,10 +36,11 @@ export interface EventsSource {
 
 const MAX_QUEUED = 1_024
 
-/** Ends when the thread is closed or `signal` aborts; throws `ThreadError`. */
+/** `from`: the view when the iteration was asked for, if there was one. Ends when the thread is closed or `signal` aborts; throws `ThreadError`. */
 export async function* readEvents(
   source: EventsSource,
-  { after, signal }: EventsOptions
+  { after, signal }: EventsOptions,
+  from: View | undefined
 ): AsyncGenerator<ThreadEvent, void, undefined> {
   const { follower, request, thread } = source
   const fail = (code: string, message: string) => source.error({ code, message, retryable: false })
@@ -49,13 +51,13 @@ export async function* readEvents(
   let logId = ""
   let lastId = ""
   const ended = () => signal?.aborted === true || follower.state().connection === "closed"
-  const begin = () => {
-    const { view } = follower.state()
-    if (last >= 0 || !follower.loaded()) return
+  const begin = (view: View) => {
+    logId = view.logId
+    if (last >= 0) return
     last = view.offset
     lastId = view.id
-    logId = view.logId
   }
+  if (from !== undefined) begin(from)
   const stops = [
     follower.onEntry((entry) => {
       // What is thrown away here is read from the log later.
@@ -63,8 +65,8 @@ export async function* readEvents(
       queue.push(entry)
       wake()
     }),
-    follower.subscribe(() => {
-      begin()
+    follower.subscribe((view) => {
+      if (last < 0 && follower.loaded()) begin(view)
       wake()
     })
   ]

@@ -167,12 +167,19 @@ export const follow = (options: {
         return
       }
       changed = result === "applied"
-      if (plan.type === "entries" && plan.why === "silence" && changed && socket === "open" && began === opening && ++missed >= 2) {
+      if (
+        plan.type === "entries" &&
+        plan.why === "silence" &&
+        changed &&
+        socket === "open" &&
+        began === opening &&
+        ++missed >= 2
+      ) {
         missed = 0
         watch.renew()
       }
     } else {
-      refused((view ?? part as Failed).error, now)
+      refused((view ?? (part as Failed)).error, now)
       return
     }
     ahead = false

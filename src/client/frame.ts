@@ -22,7 +22,10 @@ export const isFrame = (value: unknown): value is Frame => {
     Number.isSafeInteger(frame.offset) &&
     frame.offset > 0 &&
     (!("events" in frame) ||
-      (typeof frame.prev === "string" && typeof frame.at === "string" && Array.isArray(frame.events) && frame.events.every(isEvent)))
+      (typeof frame.prev === "string" &&
+        typeof frame.at === "string" &&
+        Array.isArray(frame.events) &&
+        frame.events.every(isEvent)))
   )
 }
 /** The frame in a text, or `undefined`. Never throws. */

@@ -52,11 +52,15 @@ export const createRequest = (options: {
     const headers: Record<string, string> = { accept: "application/json" }
     if (token !== undefined) headers["authorization"] = `Bearer ${await token()}`
     if (body !== undefined) headers["content-type"] = "application/json"
-    const response = await options.fetch(endpoint + path, body === undefined ? { headers, signal } : { headers, signal, method: "POST", body })
+    const response = await options.fetch(
+      endpoint + path,
+      body === undefined ? { headers, signal } : { headers, signal, method: "POST", body }
+    )
     const { status } = response
     // A proxy's page is no JSON and told by its status.
     const answer = (await response.json().catch(() => undefined)) as { ok?: unknown; error?: Fault } | null | undefined
-    if (response.ok && typeof answer === "object" && answer !== null && answer.ok !== false) return [status, { ok: true, body: answer }]
+    if (response.ok && typeof answer === "object" && answer !== null && answer.ok !== false)
+      return [status, { ok: true, body: answer }]
     const retryable = status >= 500 || status === 429
     const error =
       typeof answer?.error?.code === "string"

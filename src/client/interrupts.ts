@@ -51,25 +51,46 @@ export interface InterruptOptions {
 export interface Actions {
   readonly post: (content: Content, options?: PostOptions) => Promise<PostMessageReceipt>
   /** `start<typeof librarian>("librarian", input)` checks the input by the agent's type. */
-  readonly start: <A extends AgentType = AgentType>(agent: A | A["name"], input: InputOf<A>, options?: StartOptions) => Promise<StartRunReceipt>
-  readonly cancel: (run: Id, options?: InterruptOptions & { readonly reason?: string; readonly graceMillis?: number }) => Promise<InterruptReceipt>
+  readonly start: <A extends AgentType = AgentType>(
+    agent: A | A["name"],
+    input: InputOf<A>,
+    options?: StartOptions
+  ) => Promise<StartRunReceipt>
+  readonly cancel: (
+    run: Id,
+    options?: InterruptOptions & { readonly reason?: string; readonly graceMillis?: number }
+  ) => Promise<InterruptReceipt>
   /** `when`: `next-step` (default) is read by the running agent, `after-run` by the one after it. */
-  readonly steer: (run: Id, content: Content, options?: InterruptOptions & { readonly message?: Id; readonly when?: "next-step" | "after-run" }) => Promise<InterruptReceipt>
+  readonly steer: (
+    run: Id,
+    content: Content,
+    options?: InterruptOptions & { readonly message?: Id; readonly when?: "next-step" | "after-run" }
+  ) => Promise<InterruptReceipt>
   readonly pause: (run: Id, options?: InterruptOptions) => Promise<InterruptReceipt>
   readonly resume: (run: Id, options?: InterruptOptions) => Promise<InterruptReceipt>
   /** Bound to the digest of what the view shows: if that is not what would be done, it is refused. */
-  readonly approve: (ask: Id | ViewAsk, options?: InterruptOptions & { readonly input?: Json }) => Promise<InterruptReceipt>
-  readonly deny: (ask: Id | ViewAsk, options?: InterruptOptions & { readonly reason?: string }) => Promise<InterruptReceipt>
+  readonly approve: (
+    ask: Id | ViewAsk,
+    options?: InterruptOptions & { readonly input?: Json }
+  ) => Promise<InterruptReceipt>
+  readonly deny: (
+    ask: Id | ViewAsk,
+    options?: InterruptOptions & { readonly reason?: string }
+  ) => Promise<InterruptReceipt>
   readonly answer: (ask: Id | ViewAsk, value: Json, options?: InterruptOptions) => Promise<InterruptReceipt>
 }
 
 /** How long the socket may take to answer before HTTP is asked too. */
 const SOCKET_MILLIS = 2_000
 
-const partsOf = (content: Content): readonly MessagePart[] => (typeof content === "string" ? [{ type: "text", text: content }] : content)
+const partsOf = (content: Content): readonly MessagePart[] =>
+  typeof content === "string" ? [{ type: "text", text: content }] : content
 const isReceipt = (value: unknown): value is InterruptReceipt => {
   const receipt = value as { ok?: unknown; error?: { code?: unknown }; verdict?: unknown } | null | undefined
-  return (receipt?.ok === true && typeof receipt.verdict === "object") || (receipt?.ok === false && typeof receipt.error?.code === "string")
+  return (
+    (receipt?.ok === true && typeof receipt.verdict === "object") ||
+    (receipt?.ok === false && typeof receipt.error?.code === "string")
+  )
 }
 
 export const createActions = (options: {
@@ -87,7 +108,10 @@ export const createActions = (options: {
     if (offset > 0) reveal(offset)
     return body as R
   }
-  const post = async <R extends { readonly ok: true; readonly offset: number }>(to: string, body: object): Promise<R | Failed> => {
+  const post = async <R extends { readonly ok: true; readonly offset: number }>(
+    to: string,
+    body: object
+  ): Promise<R | Failed> => {
     const answer = await request(thread, to, body)
     return answer.ok ? receipt<R>(answer.body) : answer
   }
@@ -109,7 +133,14 @@ export const createActions = (options: {
   const reply = (ask: Id | ViewAsk, answer: AnswerAsk["answer"], id: Id = newId()): Promise<InterruptReceipt> => {
     const shown = typeof ask === "string" ? options.view().asks.find((one) => one.id === ask) : ask
     if (shown === undefined) return Promise.resolve(failure("NOT_FOUND", "the view shows no such ask"))
-    return send({ kind: "answer", id, run: shown.run, ask: shown.id, answer, ...(shown.digest === undefined ? {} : { digest: shown.digest }) })
+    return send({
+      kind: "answer",
+      id,
+      run: shown.run,
+      ask: shown.id,
+      answer,
+      ...(shown.digest === undefined ? {} : { digest: shown.digest })
+    })
   }
   return {
     post: (content, { id = newId(), ...rest } = {}) => post("messages", { id, parts: partsOf(content), ...rest }),
@@ -120,7 +151,10 @@ export const createActions = (options: {
         input,
         ...(message === undefined
           ? {}
-          : { message: typeof message === "object" && "parts" in message ? message : { id: newId(), parts: partsOf(message) } }),
+          : {
+              message:
+                typeof message === "object" && "parts" in message ? message : { id: newId(), parts: partsOf(message) }
+            }),
         ...rest
       }),
     cancel: (run, { id = newId(), ...rest } = {}) => send({ kind: "cancel", id, run, ...rest }),
@@ -128,8 +162,10 @@ export const createActions = (options: {
       send({ kind: "steer", id, run, message: { id: message, parts: partsOf(content) }, when }),
     pause: (run, { id = newId() } = {}) => send({ kind: "pause", id, run }),
     resume: (run, { id = newId() } = {}) => send({ kind: "resume", id, run }),
-    approve: (ask, { id, input } = {}) => reply(ask, input === undefined ? { type: "approved" } : { type: "approved", input }, id),
-    deny: (ask, { id, reason } = {}) => reply(ask, reason === undefined ? { type: "denied" } : { type: "denied", reason }, id),
+    approve: (ask, { id, input } = {}) =>
+      reply(ask, input === undefined ? { type: "approved" } : { type: "approved", input }, id),
+    deny: (ask, { id, reason } = {}) =>
+      reply(ask, reason === undefined ? { type: "denied" } : { type: "denied", reason }, id),
     answer: (ask, value, { id } = {}) => reply(ask, { type: "answered", value }, id)
   }
 }

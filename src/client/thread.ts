@@ -59,9 +59,20 @@ const inUse = new Set<Shared>()
 const sharedFor = (options: ThreadOptions): Shared => {
   const { endpoint, environment = defaultEnvironment, fetch, token } = options
   const key = [endpoint, token, fetch, environment, ...options.gateways.map((gateway) => gateway.name)]
-  for (const one of inUse) if (one.key.length === key.length && one.key.every((part, at) => part === key[at])) return one
-  const request = createRequest({ endpoint, token, environment, fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)) })
-  const connection = createConnection({ request, gateways: options.gateways, environment, onIdle: () => inUse.delete(shared) })
+  for (const one of inUse)
+    if (one.key.length === key.length && one.key.every((part, at) => part === key[at])) return one
+  const request = createRequest({
+    endpoint,
+    token,
+    environment,
+    fetch: fetch ?? ((url, init) => globalThis.fetch(url, init))
+  })
+  const connection = createConnection({
+    request,
+    gateways: options.gateways,
+    environment,
+    onIdle: () => inUse.delete(shared)
+  })
   const shared: Shared = { key, environment, request, connection }
   inUse.add(shared)
   return shared
@@ -70,9 +81,9 @@ const sharedFor = (options: ThreadOptions): Shared => {
 /** Few pages iterate over events, so the code for it is loaded with the first. Where it begins is fixed before. */
 async function* lateEvents(source: EventsSource, choice: EventsOptions): AsyncGenerator<ThreadEvent> {
   const { follower } = source
-  const from = follower.loaded() ? { after: follower.state().view.offset } : {}
+  const from = follower.loaded() ? follower.state().view : undefined
   const { readEvents } = await import("./events.ts")
-  yield* readEvents(source, { ...from, ...choice })
+  yield* readEvents(source, choice, from)
 }
 
 /**
@@ -108,7 +119,8 @@ export const openThread = (options: ThreadOptions): Thread => {
       return follower.counters()
     },
     subscribe: follower.subscribe,
-    events: (choice = {}) => lateEvents({ follower, request, thread, fetchPage, error: (fault) => new ThreadError(fault) }, choice),
+    events: (choice = {}) =>
+      lateEvents({ follower, request, thread, fetchPage, error: (fault) => new ThreadError(fault) }, choice),
     older: follower.older,
     close: follower.close,
     [Symbol.asyncDispose]: () => Promise.resolve(follower.close())

@@ -4,7 +4,7 @@
  * The id is chosen by the sender and makes the interrupt idempotent: the same id gets the same verdict for
  * ever, the same id with another body is refused. Who sent it comes from the verified request, never from here.
  */
-import type { Answer, Id, MessagePart } from "./Event.ts"
+import type { Answer, Id, MessagePart } from "./Values.ts"
 
 interface OfRun {
   readonly id: Id

@@ -13,8 +13,14 @@ const NOTHING: ThreadState = { view: emptyView, connection: "connecting", hasOld
 const never = () => () => {}
 
 /** Reads a part of a thread's state; the same value as long as `isEqual` says so. */
-const useSelected = <T>(thread: Thread | undefined, select: (state: ThreadState) => T, isEqual: (a: T, b: T) => boolean): T => {
-  const kept = useRef<{ readonly state: ThreadState; readonly select: unknown; readonly value: T } | undefined>(undefined)
+const useSelected = <T>(
+  thread: Thread | undefined,
+  select: (state: ThreadState) => T,
+  isEqual: (a: T, b: T) => boolean
+): T => {
+  const kept = useRef<{ readonly state: ThreadState; readonly select: unknown; readonly value: T } | undefined>(
+    undefined
+  )
   const shown = useRef<{ readonly value: T } | undefined>(undefined)
   const read = (): T => {
     const state = thread?.state ?? NOTHING
@@ -27,7 +33,10 @@ const useSelected = <T>(thread: Thread | undefined, select: (state: ThreadState)
     kept.current = { state, select, value }
     return value
   }
-  const subscribe = useCallback((changed: () => void) => (thread === undefined ? never() : thread.subscribe(changed)), [thread])
+  const subscribe = useCallback(
+    (changed: () => void) => (thread === undefined ? never() : thread.subscribe(changed)),
+    [thread]
+  )
   const value = useSyncExternalStore(subscribe, read, read)
   useEffect(() => {
     shown.current = { value }
@@ -43,13 +52,24 @@ const useSelected = <T>(thread: Thread | undefined, select: (state: ThreadState)
  * - `thread` may be `undefined`, for what `useOpenThread` has not opened yet: then the view is empty
  */
 export function useThread(thread: Thread | undefined): View
-export function useThread<T>(thread: Thread | undefined, select: (view: View) => T, isEqual?: (a: T, b: T) => boolean): T
-export function useThread(thread: Thread | undefined, select: (view: View) => unknown = (view) => view, isEqual: (a: any, b: any) => boolean = Object.is): unknown {
+export function useThread<T>(
+  thread: Thread | undefined,
+  select: (view: View) => T,
+  isEqual?: (a: T, b: T) => boolean
+): T
+export function useThread(
+  thread: Thread | undefined,
+  select: (view: View) => unknown = whole,
+  isEqual: (a: unknown, b: unknown) => boolean = Object.is
+): unknown {
   return useSelected(thread, (state) => select(state.view), isEqual)
 }
 
+const whole = (view: View) => view
+
 /** How sure the view is: connecting, live, recovering, offline or closed. */
-export const useConnection = (thread: Thread | undefined): ConnectionState => useSelected(thread, connectionOf, Object.is)
+export const useConnection = (thread: Thread | undefined): ConnectionState =>
+  useSelected(thread, connectionOf, Object.is)
 const connectionOf = (state: ThreadState) => state.connection
 
 /**
@@ -66,7 +86,9 @@ export const useOpenThread = (options: ThreadOptions): Thread | undefined => {
   useEffect(() => {
     latest.current = options
   })
-  const held = useRef<{ readonly key: string; readonly thread: Thread; closing: ReturnType<typeof setTimeout> | undefined } | undefined>(undefined)
+  const held = useRef<
+    { readonly key: string; readonly thread: Thread; closing: ReturnType<typeof setTimeout> | undefined } | undefined
+  >(undefined)
   useEffect(() => {
     const key = JSON.stringify([endpoint, name])
     if (held.current?.key === key && held.current.closing !== undefined) {

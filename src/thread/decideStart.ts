@@ -103,8 +103,7 @@ const replaceRuns = (
 ) => {
   const events: Event[] = []
   let next = control
-  // newest first, so that no queued run is let in only to be ended
-  for (const run of [...busy].reverse()) {
+  for (const run of busy) {
     const cancelled = cancelRun(
       next,
       run,

@@ -46,8 +46,8 @@ export const decideSweep = (control: Control, { run: id }: SweepCommand, context
 /** How the run must end now, if it must. */
 const endOf = (run: OpenRun, now: number): RunOutcome | undefined => {
   const isLost = run.status === "running" && run.due <= now
-  // a cancelled run is not given to another worker
-  if (run.cancel !== undefined && (run.cancel.endBy <= now || isLost)) return cancelledOutcome(run)
+  // its time to end tidily is over, or its worker is: a cancelled run is not given to another
+  if (run.cancel !== undefined && run.due <= now) return cancelledOutcome(run)
   if (run.deadline !== undefined && run.deadline <= now) return deadlineExceeded()
   if (!isLost) return undefined
   if (run.onWorkerLost === "fail")

@@ -16,12 +16,8 @@ const DELTAS: ReadonlyMap<string, { readonly of: "part" | "call"; readonly text:
   ["tool.progress", { of: "call", text: "append" }]
 ])
 const isBare = (event: Event, of: string, text: string): boolean => {
-  let fields = 0
-  for (const key in event) {
-    if (key !== "type" && key !== "run" && key !== of && key !== text) return false
-    fields++
-  }
-  return fields === 4 && typeof (event as unknown as Grown)[text] === "string"
+  for (const key in event) if (key !== "type" && key !== "run" && key !== of && key !== text) return false
+  return typeof (event as unknown as Grown)[text] === "string"
 }
 
 /** Answers the same array when there is nothing to merge. */

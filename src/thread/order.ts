@@ -1,5 +1,5 @@
 /**
- * The client's ordering rule: which frame is applied, held or dropped, and when the log must be asked. PROTOCOL.md#order
+ * The client's ordering rule: which frame is applied, held or dropped, and when to ask the log. PROTOCOL.md#order
  *
  * Promises that `apply` is called with offsets last+1, last+2, … of one history and nothing else, at O(1) per
  * frame that comes in order, and that what it holds is bounded. Pure: time is passed in, fetching is the
@@ -75,7 +75,10 @@ export interface Order {
   /** The position is worth nothing: hold frames and take the view. */
   readonly lost: (now: number) => void
   /** A view was taken: applies what was held beyond it. */
-  readonly reset: (position: { readonly logId: string; readonly offset: number; readonly id: string }, now: number) => void
+  readonly reset: (
+    position: { readonly logId: string; readonly offset: number; readonly id: string },
+    now: number
+  ) => void
   readonly counters: Readonly<OrderCounters>
 }
 
@@ -98,7 +101,15 @@ export const createOrder = (options: {
   readonly random: () => number
 }): Order => {
   const { apply, random } = options
-  const counters: OrderCounters = { applied: 0, duplicates: 0, held: 0, overflowed: 0, foreign: 0, fetches: 0, resets: 0 }
+  const counters: OrderCounters = {
+    applied: 0,
+    duplicates: 0,
+    held: 0,
+    overflowed: 0,
+    foreign: 0,
+    fetches: 0,
+    resets: 0
+  }
   let logId = ""
   /** −1: no position. */
   let offset = -1
@@ -229,7 +240,12 @@ export const createOrder = (options: {
     position: () => (offset < 0 ? undefined : { logId, offset, id }),
     receive: (frame, bytes, now) => {
       const before = offset
-      if (frame.offset === offset + 1 && isEntry(frame) && frame.prev === id && (frame.logId === logId || logId === "")) {
+      if (
+        frame.offset === offset + 1 &&
+        isEntry(frame) &&
+        frame.prev === id &&
+        (frame.logId === logId || logId === "")
+      ) {
         accept(frame)
         heardAt = now
         if (held.size > 0 || gapAt !== Infinity) {

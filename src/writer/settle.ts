@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Append, Head, ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
-import { LogError } from "../ports/LogError.ts"
+import type { LogError } from "../ports/LogError.ts"
 import type { Counters } from "./Counters.ts"
 
 export type Settled =

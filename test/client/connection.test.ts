@@ -28,7 +28,10 @@ describe("one connection", () => {
     const other = open("t1", { token: () => "other" })
     await clock.advance(100)
     expect(gateway.sockets).toHaveLength(2)
-    expect(backend.calls.filter((call) => call.path === "/threads/t1/grants").map((call) => call.body)).toEqual([{ threads: ["t2", "t3"] }, { threads: [] }])
+    expect(backend.calls.filter((call) => call.path === "/threads/t1/grants").map((call) => call.body)).toEqual([
+      { threads: ["t2", "t3"] },
+      { threads: [] }
+    ])
     say("t3", runEvents.begin("r1"))
     expect(threads.map((thread) => thread.view.offset)).toEqual([0, 0, 1, 1])
     for (const thread of [...threads, other]) thread.close()
@@ -103,7 +106,8 @@ describe("reconnecting", () => {
       const cutAt = clock.now()
       expect(thread.connection).toBe("recovering")
       const { offset } = backend.append("t1", runEvents.delta("r", "x"))
-      for (let step = 0; step < 200 && (thread.view.offset < offset || thread.connection !== "live"); step++) await clock.advance(10)
+      for (let step = 0; step < 200 && (thread.view.offset < offset || thread.connection !== "live"); step++)
+        await clock.advance(10)
       times.push(clock.now() - cutAt)
       await clock.advance(1_000 - Math.min(900, clock.now() - cutAt))
     }
@@ -162,7 +166,8 @@ describe("reconnecting", () => {
     await clock.advance(10_000)
     expect(thread.connection).toBe("live")
     backend.grant = { ...backend.grant, expiresAt: "2020-01-01T00:00:00.000Z" }
-    backend.intercept = ({ path }) => (path.endsWith("grants") ? refusal(503, "GATEWAY_UNAVAILABLE", true, { "retry-after": "30" }) : undefined)
+    backend.intercept = ({ path }) =>
+      path.endsWith("grants") ? refusal(503, "GATEWAY_UNAVAILABLE", true, { "retry-after": "30" }) : undefined
     thread.close()
     const other = open("t2")
     await clock.advance(29_900)
@@ -220,7 +225,10 @@ describe("reconnecting", () => {
 
 describe("liveness", () => {
   it("gives up a dead socket within 10 s while a run is active and within 30 s otherwise", async () => {
-    for (const [active, bound] of [[true, 10_000], [false, 30_000]] as const) {
+    for (const [active, bound] of [
+      [true, 10_000],
+      [false, 30_000]
+    ] as const) {
       const { clock, gateway, open, say } = setUp()
       const thread = open()
       await clock.advance(1_000)

@@ -22,14 +22,24 @@ export interface Call {
   readonly body: any
   readonly authorization: string | null
 }
-type Reply = { readonly status?: number; readonly headers?: Record<string, string>; readonly body?: unknown; readonly text?: string }
+type Reply = {
+  readonly status?: number
+  readonly headers?: Record<string, string>
+  readonly body?: unknown
+  readonly text?: string
+}
 
 export const viewOf = (entries: readonly Entry[]): View => {
   const fold = createFold(emptyView)
   for (const entry of entries) fold.apply(entry)
   return fold.view
 }
-export const refusal = (status: number, code: string, retryable = false, headers: Record<string, string> = {}): Reply => ({
+export const refusal = (
+  status: number,
+  code: string,
+  retryable = false,
+  headers: Record<string, string> = {}
+): Reply => ({
   status,
   headers,
   body: { ok: false, error: { code, message: `refused: ${code}`, retryable } }
@@ -50,7 +60,14 @@ export const fakeBackend = (clock: VirtualClock) => {
     /** Answers instead of the routes below; `undefined` leaves it to them. May take (virtual) time. */
     intercept: undefined as undefined | ((call: Call) => Reply | undefined | Promise<Reply | undefined>),
     latencyMillis: 0,
-    grant: { gateway: "memory", url: "memory:", groups: {}, expiresAt: "2026-01-02T00:00:00.000Z", reconnectSpreadMillis: 5_000, upstream: true } as Grant,
+    grant: {
+      gateway: "memory",
+      url: "memory:",
+      groups: {},
+      expiresAt: "2026-01-02T00:00:00.000Z",
+      reconnectSpreadMillis: 5_000,
+      upstream: true
+    } as Grant,
     offsetExpiredBelow: 0,
     append: (thread: string, events: Events): Entry => {
       const { entries, logId } = log(thread)
@@ -80,10 +97,15 @@ export const fakeBackend = (clock: VirtualClock) => {
       }
       calls.push(call)
       if (backend.latencyMillis > 0) {
-        await new Promise<void>((resolve) => clock.setTimeout(resolve, (backend.latencyMillis * (1 + clock.random())) / 2))
+        await new Promise<void>((resolve) =>
+          clock.setTimeout(resolve, (backend.latencyMillis * (1 + clock.random())) / 2)
+        )
       }
       const reply = (await backend.intercept?.(call)) ?? route(call)
-      return new Response(reply.text ?? JSON.stringify(reply.body), { status: reply.status ?? 200, ...(reply.headers ? { headers: reply.headers } : {}) })
+      return new Response(reply.text ?? JSON.stringify(reply.body), {
+        status: reply.status ?? 200,
+        ...(reply.headers ? { headers: reply.headers } : {})
+      })
     }) as Fetch
   }
   const route = ({ body, path, query }: Call): Reply => {
@@ -92,7 +114,15 @@ export const fakeBackend = (clock: VirtualClock) => {
     const head = { offset: entries.length, id: entries.at(-1)?.id ?? "" }
     switch (what) {
       case "grants":
-        return { body: { ok: true, grant: { ...backend.grant, groups: Object.fromEntries([thread, ...body.threads].map((name) => [name, `g-${name}`])) } } }
+        return {
+          body: {
+            ok: true,
+            grant: {
+              ...backend.grant,
+              groups: Object.fromEntries([thread, ...body.threads].map((name) => [name, `g-${name}`]))
+            }
+          }
+        }
       case "view":
         return { body: { view: { ...viewOf(entries), logId } } }
       case "entries": {
@@ -147,7 +177,16 @@ export const fakeGateway = (clock: VirtualClock) => {
         socket.open = false
         handlers.onClosed({ message: "closed", ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
       }
-      const socket: FakeSocket = { grant, handlers, sent: [], pings: 0, open: false, deaf: false, closed: false, cut: close }
+      const socket: FakeSocket = {
+        grant,
+        handlers,
+        sent: [],
+        pings: 0,
+        open: false,
+        deaf: false,
+        closed: false,
+        cut: close
+      }
       sockets.push(socket)
       clock.setTimeout(() => {
         if (socket.closed) return
@@ -166,7 +205,12 @@ export const fakeGateway = (clock: VirtualClock) => {
               invoke: (event: string, data: any) => {
                 socket.sent.push({ event, data })
                 if (gateway.invoke !== undefined) return gateway.invoke(event, data)
-                return Promise.resolve({ ok: true, offset: 0, interrupt: data.interrupt.id, verdict: { type: "accepted" } })
+                return Promise.resolve({
+                  ok: true,
+                  offset: 0,
+                  interrupt: data.interrupt.id,
+                  verdict: { type: "accepted" }
+                })
               }
             }
           : {})
@@ -174,7 +218,8 @@ export const fakeGateway = (clock: VirtualClock) => {
     },
     /** To every open socket that may receive the thread. */
     publish: (thread: string, text: string) => {
-      for (const socket of sockets) if (socket.open && !socket.deaf && thread in socket.grant.groups) socket.handlers.onFrame(text)
+      for (const socket of sockets)
+        if (socket.open && !socket.deaf && thread in socket.grant.groups) socket.handlers.onFrame(text)
     },
     open: () => sockets.filter((socket) => socket.open)
   }

@@ -19,7 +19,15 @@ const run = async (seed: number) => {
   const gateway = fakeGateway(clock)
   backend.latencyMillis = random() * 200
   gateway.openMillis = random() * 100
-  const chaos = { drop: random() * 0.5, copy: random() * 0.5, delay: random() * 400, fail: random() * 0.3, cut: random() * 0.1, replace: random() < 0.2 ? 0.05 : 0, setBack: random() < 0.3 ? 0.1 : 0 }
+  const chaos = {
+    drop: random() * 0.5,
+    copy: random() * 0.5,
+    delay: random() * 400,
+    fail: random() * 0.3,
+    cut: random() * 0.1,
+    replace: random() < 0.2 ? 0.05 : 0,
+    setBack: random() < 0.3 ? 0.1 : 0
+  }
   let healed = false
   backend.intercept = () => {
     if (healed || random() >= chaos.fail) return undefined
@@ -31,17 +39,25 @@ const run = async (seed: number) => {
   let shown = 0
   const check = (view: View) => {
     shown++
-    if (JSON.stringify(view) !== legal.get(`${view.logId}/${view.offset}/${view.id}`)) throw new Error(`seed ${seed}: a view that never was, at ${view.logId}/${view.offset}`)
+    if (JSON.stringify(view) !== legal.get(`${view.logId}/${view.offset}/${view.id}`))
+      throw new Error(`seed ${seed}: a view that never was, at ${view.logId}/${view.offset}`)
   }
   const append = (events: Entry["events"]) => {
     const entry = backend.append("t", events)
     fold.apply(entry)
     legal.set(`${entry.logId}/${entry.offset}/${entry.id}`, JSON.stringify(fold.view))
     const copies = random() < chaos.drop ? 0 : random() < chaos.copy ? 2 : 1
-    for (let copy = 0; copy < copies; copy++) clock.setTimeout(() => gateway.publish("t", JSON.stringify(entry)), random() * chaos.delay)
+    for (let copy = 0; copy < copies; copy++)
+      clock.setTimeout(() => gateway.publish("t", JSON.stringify(entry)), random() * chaos.delay)
   }
   const open = () => {
-    const thread = openThread({ endpoint: "/api", thread: "t", gateways: [gateway], fetch: backend.fetch, environment: clock })
+    const thread = openThread({
+      endpoint: "/api",
+      thread: "t",
+      gateways: [gateway],
+      fetch: backend.fetch,
+      environment: clock
+    })
     thread.subscribe(check)
     return thread
   }
@@ -83,7 +99,9 @@ const run = async (seed: number) => {
   for (const thread of threads) {
     expect(thread.view.logId, `seed ${seed}`).toBe(last.logId)
     expect(thread.view.offset, `seed ${seed}`).toBe(last.entries.length)
-    expect(JSON.stringify(thread.view), `seed ${seed}`).toBe(legal.get(`${last.logId}/${last.entries.length}/${last.entries.at(-1)!.id}`))
+    expect(JSON.stringify(thread.view), `seed ${seed}`).toBe(
+      legal.get(`${last.logId}/${last.entries.length}/${last.entries.at(-1)!.id}`)
+    )
     expect(thread.connection, `seed ${seed}`).toBe("live")
     thread.close()
   }

@@ -42,7 +42,11 @@ describe("following a thread", () => {
       backend.latencyMillis = 30
       gateway.openMillis = 20
       const run = "r1"
-      const steps = [runEvents.begin(run), ...["a", "b", "c", "d"].map((text) => runEvents.delta(run, text)), runEvents.end(run)]
+      const steps = [
+        runEvents.begin(run),
+        ...["a", "b", "c", "d"].map((text) => runEvents.delta(run, text)),
+        runEvents.end(run)
+      ]
       let thread: Thread | undefined
       for (const [index, events] of steps.entries()) {
         if (index === late) thread = open()
@@ -162,12 +166,25 @@ describe("following a thread", () => {
     await clock.advance(2_000)
     const good = backend.append("t1", runEvents.begin("r1"))
     const bad = [
-      "", "{", "[]", "null", "1", '"x"', "{}", "\u0000",
+      "",
+      "{",
+      "[]",
+      "null",
+      "1",
+      '"x"',
+      "{}",
+      "\u0000",
       ...[0, -1, 1.5, "7", 9007199254740993, null].map((offset) => JSON.stringify({ ...good, offset })),
       JSON.stringify(good).replace('"offset":1', '"offset":1e400'),
-      JSON.stringify({ ...good, v: 2 }), JSON.stringify({ ...good, id: "" }), JSON.stringify({ ...good, prev: 5 }),
-      JSON.stringify({ ...good, events: {} }), JSON.stringify({ ...good, events: [null] }), JSON.stringify({ ...good, events: [{ type: 5 }] }),
-      `{"__proto__":{"admin":true}}`, "[".repeat(200_000), JSON.stringify({ ...good, id: "x".repeat(129) })
+      JSON.stringify({ ...good, v: 2 }),
+      JSON.stringify({ ...good, id: "" }),
+      JSON.stringify({ ...good, prev: 5 }),
+      JSON.stringify({ ...good, events: {} }),
+      JSON.stringify({ ...good, events: [null] }),
+      JSON.stringify({ ...good, events: [{ type: 5 }] }),
+      `{"__proto__":{"admin":true}}`,
+      "[".repeat(200_000),
+      JSON.stringify({ ...good, id: "x".repeat(129) })
     ]
     for (const text of bad) gateway.publish("t1", text)
     expect(thread.counters.badFrames).toBe(bad.length)
@@ -239,16 +256,24 @@ describe("following a thread", () => {
   })
   it("loads older messages before the ones it has", async () => {
     const { backend, clock, open, say } = setUp()
-    const messages = ["a", "b", "c"].map((text) => [
-      { type: "message.posted", message: `m-${text}`, role: "user", parts: [{ type: "text", text }] }
-    ] as Entry["events"])
+    const messages = ["a", "b", "c"].map(
+      (text) =>
+        [
+          { type: "message.posted", message: `m-${text}`, role: "user", parts: [{ type: "text", text }] }
+        ] as Entry["events"]
+    )
     for (const events of messages) backend.append("t1", events)
     backend.intercept = ({ path, query }) => {
       if (!path.endsWith("/view")) return undefined
       const { entries, logId } = backend.log("t1")
       const view = { ...viewOf(entries), logId }
       const older = query.get("before") !== null
-      return { body: { view: { ...view, messages: older ? view.messages.slice(0, 2) : view.messages.slice(2) }, ...(older ? {} : { before: "m-c" }) } }
+      return {
+        body: {
+          view: { ...view, messages: older ? view.messages.slice(0, 2) : view.messages.slice(2) },
+          ...(older ? {} : { before: "m-c" })
+        }
+      }
     }
     const thread = open()
     await clock.advance(100)
@@ -353,7 +378,11 @@ describe("requests", () => {
     const starts = backend.calls.filter((call) => call.path.endsWith("runs"))
     expect(new Set(starts.map((call) => call.body.id)).size).toBe(1)
     expect(sent[1]! - sent[0]!).toBeGreaterThanOrEqual(2_000)
-    expect(starts[0]!.body).toMatchObject({ agent: "writer", input: { question: "?" }, message: { parts: [{ type: "text", text: "Hi" }] } })
+    expect(starts[0]!.body).toMatchObject({
+      agent: "writer",
+      input: { question: "?" },
+      message: { parts: [{ type: "text", text: "Hi" }] }
+    })
     thread.close()
   })
   it("answers OUTCOME_UNKNOWN when no answer ever comes, and never throws", async () => {
@@ -365,6 +394,22 @@ describe("requests", () => {
     await clock.advance(60_000)
     expect(await posted).toMatchObject({ ok: false, error: { code: "OUTCOME_UNKNOWN", retryable: true } })
     expect(await thread.start("writer", { big: 1n })).toMatchObject({ ok: false, error: { code: "BAD_SHAPE" } })
+    thread.close()
+  })
+  it("takes the input that the agent's type says", async () => {
+    const { backend, clock, open } = setUp()
+    const thread = open()
+    await clock.advance(100)
+    const librarian = { name: "librarian" } as {
+      name: "librarian"
+      "~types"?: { input: { question: string }; output: number }
+    }
+    expect(await thread.start(librarian, { question: "?" })).toMatchObject({ ok: true })
+    await thread.start<typeof librarian>("librarian", { question: "?" })
+    // @ts-expect-error -- another input than the agent's
+    await thread.start(librarian, { query: "?" })
+    await thread.start("anything", { what: ["ever"] })
+    expect(backend.calls.at(-1)!.body).toMatchObject({ agent: "anything", input: { what: ["ever"] } })
     thread.close()
   })
   it("does not repeat what was refused", async () => {
@@ -400,7 +445,15 @@ describe("interrupts", () => {
     await clock.advance(100)
     say("t1", [
       ...runEvents.begin("r1"),
-      { type: "ask.opened", run: "r1", ask: "a1", kind: "approval", prompt: "Write?", digest: "d1", expiresAt: "2026-01-01T01:00:00.000Z" }
+      {
+        type: "ask.opened",
+        run: "r1",
+        ask: "a1",
+        kind: "approval",
+        prompt: "Write?",
+        digest: "d1",
+        expiresAt: "2026-01-01T01:00:00.000Z"
+      }
     ])
     expect(await thread.cancel("r1", { reason: "enough" })).toMatchObject({ ok: true, verdict: { type: "accepted" } })
     expect(await thread.approve("a1")).toMatchObject({ ok: true })
@@ -409,9 +462,19 @@ describe("interrupts", () => {
     expect(await thread.approve("nowhere")).toMatchObject({ ok: false, error: { code: "NOT_FOUND" } })
     const sent = gateway.sockets[0]!.sent.map(({ data }) => data)
     expect(sent[0]).toMatchObject({ thread: "t1", interrupt: { kind: "cancel", run: "r1", reason: "enough" } })
-    expect(sent[1].interrupt).toMatchObject({ kind: "answer", run: "r1", ask: "a1", digest: "d1", answer: { type: "approved" } })
+    expect(sent[1].interrupt).toMatchObject({
+      kind: "answer",
+      run: "r1",
+      ask: "a1",
+      digest: "d1",
+      answer: { type: "approved" }
+    })
     expect(sent[2].interrupt.answer).toEqual({ type: "denied", reason: "no" })
-    expect(sent[3].interrupt).toMatchObject({ kind: "steer", when: "next-step", message: { parts: [{ type: "text", text: "be brief" }] } })
+    expect(sent[3].interrupt).toMatchObject({
+      kind: "steer",
+      when: "next-step",
+      message: { parts: [{ type: "text", text: "be brief" }] }
+    })
     expect(backend.count(/interrupts/)).toBe(0)
     thread.close()
   })

@@ -50,7 +50,8 @@ export const virtualClock = (seed = 1): VirtualClock => {
       await settle()
       for (;;) {
         let first: [number, { at: number; run: () => void }] | undefined
-        for (const timer of timers) if (timer[1].at <= end && (first === undefined || timer[1].at < first[1].at)) first = timer
+        for (const timer of timers)
+          if (timer[1].at <= end && (first === undefined || timer[1].at < first[1].at)) first = timer
         if (first === undefined) break
         timers.delete(first[0])
         time = Math.max(time, first[1].at)

@@ -17,7 +17,8 @@ const setUp = () => {
   const backend = fakeBackend(clock)
   const gateway = fakeGateway(clock)
   const options = { endpoint: "/api", gateways: [gateway], fetch: backend.fetch, environment: clock }
-  const say = (thread: string, events: Parameters<typeof backend.append>[1]) => gateway.publish(thread, JSON.stringify(backend.append(thread, events)))
+  const say = (thread: string, events: Parameters<typeof backend.append>[1]) =>
+    gateway.publish(thread, JSON.stringify(backend.append(thread, events)))
   return { clock, backend, gateway, options, say }
 }
 let root: Root | undefined
@@ -32,7 +33,12 @@ afterEach(async () => {
   root = undefined
 })
 const textOf = (thread: Thread | undefined) =>
-  useThread(thread, (view) => view.messages.flatMap((message) => message.parts).map((part) => (part.type === "text" ? part.text : "")).join(""))
+  useThread(thread, (view) =>
+    view.messages
+      .flatMap((message) => message.parts)
+      .map((part) => (part.type === "text" ? part.text : ""))
+      .join("")
+  )
 
 describe("useThread", () => {
   it("renders what was selected, and again only when that changes", async () => {
@@ -47,9 +53,22 @@ describe("useThread", () => {
     }
     const Agents = () => {
       agents++
-      return <b>{useThread(thread, (view) => view.runs.map((run) => run.agent), (a, b) => a.join() === b.join()).join()}</b>
+      return (
+        <b>
+          {useThread(
+            thread,
+            (view) => view.runs.map((run) => run.agent),
+            (a, b) => a.join() === b.join()
+          ).join()}
+        </b>
+      )
     }
-    const container = await render(<><Text /><Agents /></>)
+    const container = await render(
+      <>
+        <Text />
+        <Agents />
+      </>
+    )
     await act(async () => say("t1", runEvents.begin("r1")))
     const before = agents
     await act(async () => say("t1", runEvents.delta("r1", "Hello ")))
@@ -69,10 +88,20 @@ describe("useThread", () => {
     const List = () => {
       const [, set] = useState(0)
       again = () => set((count) => count + 1)
-      seen.add(useThread(thread, (view) => view.messages.map((message) => message.id), (a, b) => a.join() === b.join()))
+      seen.add(
+        useThread(
+          thread,
+          (view) => view.messages.map((message) => message.id),
+          (a, b) => a.join() === b.join()
+        )
+      )
       return null
     }
-    await render(<StrictMode><List /></StrictMode>)
+    await render(
+      <StrictMode>
+        <List />
+      </StrictMode>
+    )
     await act(async () => again())
     await act(async () => say("t1", runEvents.delta("r1", "x")))
     await act(async () => again())
@@ -110,7 +139,11 @@ describe("useThread", () => {
     await clock.advance(100)
     say("t1", runEvents.begin("r1"))
     say("t1", runEvents.delta("r1", "Hello"))
-    const Page = ({ of }: { of: Thread | undefined }) => <p>{textOf(of)} {useConnection(of)}</p>
+    const Page = ({ of }: { of: Thread | undefined }) => (
+      <p>
+        {textOf(of)} {useConnection(of)}
+      </p>
+    )
     expect(renderToString(<Page of={thread} />).replaceAll("<!-- -->", "")).toBe("<p>Hello live</p>")
     expect(renderToString(<Page of={undefined} />).replaceAll("<!-- -->", "")).toBe("<p> connecting</p>")
     thread.close()
@@ -123,16 +156,30 @@ describe("useOpenThread", () => {
     let opened: Thread | undefined
     const Page = ({ name }: { name: string }) => {
       opened = useOpenThread({ ...options, thread: name })
-      return <p>{textOf(opened)} {useConnection(opened)}</p>
+      return (
+        <p>
+          {textOf(opened)} {useConnection(opened)}
+        </p>
+      )
     }
-    const container = await render(<StrictMode><Page name="t1" /></StrictMode>)
+    const container = await render(
+      <StrictMode>
+        <Page name="t1" />
+      </StrictMode>
+    )
     await act(() => clock.advance(100))
     expect(backend.count(/view/)).toBe(1)
     expect(gateway.sockets).toHaveLength(1)
     await act(async () => say("t1", [...runEvents.begin("r1"), ...runEvents.delta("r1", "Hello")]))
     expect(container.textContent).toBe("Hello live")
     const first = opened!
-    await act(async () => root!.render(<StrictMode><Page name="t2" /></StrictMode>))
+    await act(async () =>
+      root!.render(
+        <StrictMode>
+          <Page name="t2" />
+        </StrictMode>
+      )
+    )
     await act(() => clock.advance(100))
     expect(first.connection).toBe("closed")
     expect(opened!.thread).toBe("t2")

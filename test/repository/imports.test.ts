@@ -24,9 +24,9 @@ const TABLE: readonly Row[] = [
   { who: "src/protocol\\.ts$", modules: PLAIN },
   { who: "src/thread/", modules: `${PLAIN}|src/thread/` },
   { who: "src/client/", modules: `${PLAIN}|${FOLD_AND_ORDER}|src/client/`, packages: "uuid$" },
-  { who: "src/react/", modules: `${PLAIN}|src/(client|react)/`, packages: "react$" },
+  { who: "src/react/", modules: `${PLAIN}|${FOLD_AND_ORDER}|src/(client|react)/`, packages: "react$" },
   { who: "src/ports/", modules: "src/(protocol|ports)/", packages: "effect/|uuid$" },
-  { who: "src/writer/", modules: SHARED, packages: "effect/|node:|uuid$" },
+  { who: "src/writer/", modules: SHARED, packages: "effect/|node:|uuid$|canonicalize$" },
   {
     who: "src/agent/",
     modules: `${SHARED}|src/agent/`,

@@ -32,7 +32,7 @@ const patient = defineAgent({
   name: "patient",
   input: z.object({}),
   onBusy: "reject",
-  run: (run) => new Promise((resolve) => run.signal.addEventListener("abort", () => resolve()))
+  run: (run) => new Promise<void>((resolve) => run.signal.addEventListener("abort", () => resolve()))
 })
 
 export interface App {

@@ -125,6 +125,13 @@ describe("answering an ask", () => {
     expect(enqueued(thread.suspend("r1"))).toEqual([{ run: "r1", epoch: 2 }])
     expect(thread.run("r1")!.status).toBe("waiting")
   })
+  it("wakes a run as soon as one of the asks that it waits for is answered", () => {
+    const thread = asked()
+    thread.ask("r1", "a2")
+    thread.interrupt(answer("i1", "r1", "a1"))
+    const suspended = { type: "run.suspended", run: "r1", why: "asked", asks: ["a1", "a2"] } as const
+    expect(enqueued(thread.emit("r1", [suspended]))).toEqual([{ run: "r1", epoch: 2 }])
+  })
   it("passes over what a worker says of an ask that a person has answered", () => {
     const thread = asked()
     thread.interrupt(answer("i1", "r1", "a1"))

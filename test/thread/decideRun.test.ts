@@ -42,7 +42,9 @@ describe("taking", () => {
       const thread = begin()
       thread.start("r1", { onWorkerLost })
       thread.take("r1")
-      thread.pass(LEASE_MILLIS)
+      thread.pass(LEASE_MILLIS - 1)
+      expect(codeOf(thread.take("r1", 2))).toBe("RUN_NOT_WAITING")
+      thread.pass(1)
       expect(codeOf(thread.take("r1", 2))).toBe(onWorkerLost === "fail" ? "RUN_NOT_WAITING" : "append")
     }
   })

@@ -91,6 +91,8 @@ describe("starting", () => {
     expect(codeOf(thread.start("r3", { agent: "critic" }))).toBe("append")
     expect(codeOf(thread.start("r4", { parent: "r1" }))).toBe("append")
     expect(thread.run("r4")).toMatchObject({ status: "waiting", parent: "r1" })
+    thread.finish("r1")
+    expect(enqueued(thread.start("r5"))).toEqual([{ run: "r5", epoch: 1 }])
   })
   it("queues behind the busy run and hands the oldest to a worker when it ends", () => {
     const { decision, thread } = busy("queue")

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
 import type { Event } from "../../src/protocol/Event.ts"
 import type { View } from "../../src/protocol/View.ts"
-import { emptyView } from "../../src/thread/fold.ts"
-import { AT } from "./generate.ts"
+import { createFold, emptyView } from "../../src/thread/fold.ts"
+import { AT, entryOf } from "./generate.ts"
 import { ACCEPTED, STARTED, begin, finished, folding, partsOf, running, say, tool } from "./folding.ts"
 
 describe("the view", () => {
@@ -71,6 +71,9 @@ describe("the view", () => {
     )
     expect(view.messages[0]!.parts).toMatchObject([{ text: "" }, { text: "x", run: "r2" }])
     expect(view.messages[0]!.parts[0]).not.toHaveProperty("run")
+    const restored = createFold(view)
+    restored.apply(entryOf(3, [{ type: "text.delta", run: "r2", part: "p", text: "y" }]))
+    expect(restored.view.messages[0]!.parts).toMatchObject([{ text: "" }, { text: "xy" }])
   })
   it("follows a tool call from raw input to outcome", () => {
     const { add } = running()

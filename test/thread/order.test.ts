@@ -25,7 +25,12 @@ const page = (entries: readonly Entry[], plan: Plan, max = 1_000): CheckedPage =
   if (plan.type === "view") throw new Error("a view was asked for")
   const found = entries.slice(plan.after, plan.after + Math.min(plan.limit ?? max, max))
   const last = entries.at(-1)
-  return { logId: last?.logId ?? "", head: { offset: entries.length, id: last?.id ?? "" }, entries: found, more: plan.after + found.length < entries.length }
+  return {
+    logId: last?.logId ?? "",
+    head: { offset: entries.length, id: last?.id ?? "" },
+    entries: found,
+    more: plan.after + found.length < entries.length
+  }
 }
 const setUp = (at = 0, random: () => number = () => 0.5) => {
   const applied: number[] = []
@@ -165,9 +170,13 @@ describe("looking at the log", () => {
     const { order } = setUp(3)
     const plan = order.begin(60_000)
     expect(plan).toMatchObject({ why: "silence", after: 3 })
-    expect(order.fetched({ logId: "L", head: { offset: 3, id: "other" }, entries: [], more: false }, 60_010)).toBe("changed")
+    expect(order.fetched({ logId: "L", head: { offset: 3, id: "other" }, entries: [], more: false }, 60_010)).toBe(
+      "changed"
+    )
     expect(order.fetched({ logId: "M", head: { offset: 0, id: "" }, entries: [], more: false }, 60_010)).toBe("changed")
-    expect(order.fetched({ logId: "L", head: { offset: 4, id: "Lx4" }, entries: [entry(4, "L", "x")], more: false }, 60_010)).toBe("changed")
+    expect(
+      order.fetched({ logId: "L", head: { offset: 4, id: "Lx4" }, entries: [entry(4, "L", "x")], more: false }, 60_010)
+    ).toBe("changed")
   })
   it("is done again when it was asked for while another look was under way", () => {
     const { order } = setUp(1)
@@ -236,7 +245,8 @@ describe("any schedule of loss, copies and disorder", () => {
       for (const [index, one] of entries.entries()) {
         const sentAt = index * 10
         const frame = random() < 0.1 ? head(one) : one
-        for (let copies = random() < drop ? 0 : random() < copy ? 3 : 1; copies > 0; copies--) arrivals.push({ at: sentAt + random() * delay, frame })
+        for (let copies = random() < drop ? 0 : random() < copy ? 3 : 1; copies > 0; copies--)
+          arrivals.push({ at: sentAt + random() * delay, frame })
       }
       arrivals.sort((a, b) => a.at - b.at)
       const { applied, order } = setUp(0, random)
@@ -244,7 +254,8 @@ describe("any schedule of loss, copies and disorder", () => {
       let next = 0
       let requests = 0
       for (let now = 0; now < 12_000 && applied.length < length; now += 5) {
-        for (; next < arrivals.length && arrivals[next]!.at <= now; next++) order.receive(arrivals[next]!.frame, 100, now)
+        for (; next < arrivals.length && arrivals[next]!.at <= now; next++)
+          order.receive(arrivals[next]!.frame, 100, now)
         if (pending !== undefined && pending.at <= now) {
           const { page: found } = pending
           pending = undefined

@@ -27,10 +27,15 @@ const badShape = (problem: string) => reject(400, "BAD_SHAPE", problem)
 const badSignature = (problem: string) => reject(401, "WEBHOOK_BAD_SIGNATURE", problem)
 const unauthenticated = (problem: string) => reject(401, "UNAUTHENTICATED", problem)
 
-/** The user id that the service knows a principal by: ASCII, at most 256 characters, one per tenant and id. */
+/**
+ * The user id that the service knows a principal by: `tenant:id`, one per tenant and id, at most 256 characters. It
+ * travels in headers and paths, so ids with other than plain characters are encoded without `%`, which some would
+ * encode again.
+ */
 export const userIdOf = ({ id, tenant = "main" }: Principal): string => {
-  const plain = `${tenant}/${encodeURIComponent(id.toWellFormed())}`
-  return plain.length <= 256 ? plain : `${tenant}/sha256:${createHash("sha256").update(id).digest("base64url")}`
+  if (/^[A-Za-z0-9_.@-]{1,128}$/.test(id)) return `${tenant}:${id}`
+  const encoded = Buffer.from(id.toWellFormed()).toString("base64url")
+  return `${tenant}:~${encoded.length <= 180 ? encoded : `~${createHash("sha256").update(id).digest("base64url")}`}`
 }
 
 export const makeUpstream = (settings: Settings): NonNullable<GatewayService["upstream"]> =>

@@ -25,6 +25,6 @@ const gateway = await startWsGateway({
   ...(values.upstream === undefined ? {} : { upstream: values.upstream }),
   ...(values.origin === undefined ? {} : { allowedOrigins: values.origin })
 })
-console.log(JSON.stringify({ url: gateway.url }))
+process.stdout.write(`${JSON.stringify({ url: gateway.url })}\n`)
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void gateway.close().then(() => process.exit(0)))

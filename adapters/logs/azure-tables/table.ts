@@ -2,7 +2,7 @@
  * One Azure table as promises: range queries, point reads and entity group transactions, each with a time limit.
  *
  * The SDK's retries are off: a retried batch that was already committed would report a conflict. Every answer
- * goes through `classify`; nothing else looks at status codes.
+ * is judged by the functions here; nothing else looks at status codes.
  */
 import { TableClient } from "@azure/data-tables"
 import type { TableEntity, TableEntityResult, TransactionAction } from "@azure/data-tables"

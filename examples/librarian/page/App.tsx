@@ -5,7 +5,7 @@
  */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react"
 import type { Fault, Thread, View, ViewSource } from "throughline/client"
-import { useConnection, useThread } from "./hooks.ts"
+import { useConnection, useThread } from "throughline/react"
 import { Composer } from "./Composer.tsx"
 import { troubleOf } from "./faults.ts"
 import type { Trouble } from "./faults.ts"

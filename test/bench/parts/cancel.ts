@@ -27,7 +27,7 @@ export const cancel: Part = {
     let run = 0
     for (const { agent, name } of cases) {
       const millis: number[] = []
-      for (let again = 0; again < (quick ? 5 : 40); again++) {
+      for (let again = 0; again < (quick ? 3 : 40); again++) {
         run++
         const clickedAt = await page.call<number>("cancel", { endpoint, agent, run } satisfies Cancelling)
         millis.push((await worker.call<number>("abortedAt", run)) - clickedAt)

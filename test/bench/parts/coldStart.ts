@@ -46,7 +46,7 @@ export const coldStart: Part = {
       { name: "the functions app and the backend of the first call", bundles: [app, backend] }
     ]
     const measured = ways.map((): number[] => [])
-    for (let round = 0; round < (quick ? 5 : 21); round++)
+    for (let round = 0; round < (quick ? 3 : 21); round++)
       for (const [index, { bundles }] of ways.entries()) measured[index]?.push(start(...bundles))
     rmSync(folder, { recursive: true })
     const [handler = Number.NaN, ours = Number.NaN, whole = Number.NaN] = measured.map(median)

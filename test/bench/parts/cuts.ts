@@ -12,7 +12,7 @@ export const cuts: Part = {
   name: "cuts",
   title: "Every socket cut once a second",
   run: async ({ quick }) => {
-    const load: Load = { runs: RUNS, tokensPerSecond: 50, seconds: quick ? 5 : 60 }
+    const load: Load = { runs: RUNS, tokensPerSecond: 50, seconds: quick ? 4 : 60 }
     const processes = ["ours/gateway.ts", "ours/backend.ts", "ours/survivor.ts"].map(startProcess)
     const [gateway, backend, pages] = processes as [Process, Process, Process]
     const connectionString = await gateway.call<string>("listen", { restDelayMillis: 0 })

@@ -19,7 +19,7 @@ export const lateJoin: Part = {
     const fill = (thread: string, events: number) =>
       filler.call<View>("fill", { file: files.log, thread, events } satisfies Filling)
     const fresh = new Map<string, View>()
-    for (let number = 0; number < (quick ? 4 : 25); number++)
+    for (let number = 0; number < (quick ? 2 : 25); number++)
       fresh.set(`fresh-${number}`, await fill(`fresh-${number}`, 10_000))
     const long = await fill("long", quick ? 20_000 : 100_000)
     await filler.stop()
@@ -40,7 +40,7 @@ export const lateJoin: Part = {
     // Modules are loaded and the first snapshot of the long thread is saved.
     await join("long", long)
     for (const [thread, view] of fresh) unfolded.push(await join(thread, view))
-    for (let again = 0; again < (quick ? 10 : 50); again++) snapshotted.push(await join("long", long))
+    for (let again = 0; again < (quick ? 5 : 50); again++) snapshotted.push(await join("long", long))
     for (const process of processes.toReversed()) await process.stop()
 
     const rows = [

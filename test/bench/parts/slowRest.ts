@@ -12,8 +12,8 @@ export const slowRest: Part = {
   name: "slow-rest",
   title: "Tokens over a slow network to the gateway",
   run: async ({ quick }) => {
-    const load = { runs: 50, tokensPerSecond: 200, seconds: quick ? 1 : 5 }
-    const rest = { rounds: quick ? 1 : 3, warmSeconds: quick ? 1 : 3 }
+    const load = { runs: 50, tokensPerSecond: 200, seconds: quick ? 0.8 : 5 }
+    const rest = { rounds: quick ? 1 : 3, warmSeconds: quick ? 0.5 : 3 }
     const tables: string[] = []
     const bounds: Bound[] = []
     for (const restDelayMillis of [10, 25]) {

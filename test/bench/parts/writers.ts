@@ -10,7 +10,7 @@ export const writers: Part = {
   title: "Three writers of one thread",
   run: async ({ quick }) => {
     const contention = startProcess("ours/contention.ts")
-    const measured = await contention.call<Contention>("measure", { interrupts: quick ? 10 : 100 })
+    const measured = await contention.call<Contention>("measure", { interrupts: quick ? 4 : 100 })
     await contention.stop()
     const sorted = measured.interruptMillis.toSorted((a, b) => a - b)
     const gaps = Object.entries(measured.longestGapMillis)

@@ -1,0 +1,19 @@
+/** A run that this worker has taken: what `execute` needs to know of it. */
+import type { Id, RunOutcome } from "../protocol/Event.ts"
+import type { Note, ThreadKey } from "../ports/ThreadLog.ts"
+import type { RunStart } from "./readStart.ts"
+
+export interface Taken {
+  readonly thread: ThreadKey
+  readonly run: Id
+  readonly epoch: number
+  readonly start: RunStart
+  /** Notes of earlier epochs of this run. */
+  readonly notes: readonly Note[]
+  /** How long the host lets this process work; `undefined`: as long as it takes. */
+  readonly hostMillis?: number | undefined
+  /** Aborts with the parent of a child run. */
+  readonly parentSignal?: AbortSignal | undefined
+  /** Appended with the run's end, for the parent of a child run. */
+  readonly notesAtEnd?: ((outcome: RunOutcome) => readonly Note[]) | undefined
+}
