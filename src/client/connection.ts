@@ -85,6 +85,8 @@ export const createConnection = (options: {
   let grant: Grant | undefined
   let asking = false
   let failures = 0
+  /** Of the newest grant, also when that is of no use any more. */
+  let spreadMillis = 0
   let renewedAt = -Infinity
   /** Threads that the backend refuses, and until when they are not asked for again. */
   const refused = new Map<string, number>()
@@ -121,7 +123,7 @@ export const createConnection = (options: {
     }, delay)
   }
   const retry = (retryAfterMillis?: number) =>
-    plan(reconnectDelay(failures, grant?.reconnectSpreadMillis ?? 0, environment.random, retryAfterMillis))
+    plan(reconnectDelay(failures, spreadMillis, environment.random, retryAfterMillis))
   const failed = (error: Fault, retryAfterMillis = error.retryAfterMillis) => {
     each((watcher) => {
       if (!serves(watcher.thread)) watcher.onSocket("failed", error)
@@ -176,6 +178,7 @@ export const createConnection = (options: {
       }
       // If this clock is wrong about its expiry, connecting fails and the next attempt asks for another.
       grant = given
+      spreadMillis = given.reconnectSpreadMillis
       for (const thread in grant.groups) refused.delete(thread)
     }
     if (grant !== current?.grant || current.state !== "open") open(grant)
@@ -328,7 +331,7 @@ export const createConnection = (options: {
           if (now - renewedAt < RENEW_MILLIS) return
           renewedAt = now
           grant = undefined
-          plan(environment.random() * (current?.grant.reconnectSpreadMillis ?? 0))
+          plan(environment.random() * spreadMillis)
         },
         invoke: (event, data, timeoutMillis) =>
           serves(thread) && current?.grant.upstream

@@ -36,7 +36,11 @@ export interface EventsSource {
 
 const MAX_QUEUED = 1_024
 
-/** `from`: the view when the iteration was asked for, if there was one. Ends when the thread is closed or `signal` aborts; throws `ThreadError`. */
+/**
+ * Ends when the thread is closed or `signal` aborts; throws `ThreadError`.
+ *
+ * - `from`: the view when the iteration was asked for, if there was one
+ */
 export async function* readEvents(
   source: EventsSource,
   { after, signal }: EventsOptions,

@@ -29,7 +29,8 @@ const isCyclic = (value: unknown): boolean => {
     return error instanceof TypeError
   }
 }
-const tooMany = (limit: number, what: string) => ({ code: "TOO_MANY", path: "", expected: `at most ${limit} ${what}`, got: "more", limit }) as const
+const tooMany = (limit: number, what: string) =>
+  ({ code: "TOO_MANY", path: "", expected: `at most ${limit} ${what}`, got: "more", limit }) as const
 
 /** The first thing in `value` that is not JSON or breaks a limit, with its path below `path`; else `undefined`. */
 export const jsonFault = (value: unknown, path = "", limits: JsonLimits = {}): Fault | undefined => {
@@ -43,8 +44,14 @@ export const jsonFault = (value: unknown, path = "", limits: JsonLimits = {}): F
     return undefined
   })
   if (problem === undefined) return undefined
-  const said = problem.code === "TOO_DEEP" && isCyclic(value) ? { ...wrong("JSON", value), got: "a value that contains itself" } : problem
-  return toFault({ ...said, path: path + (path === "" || said.path === "" || said.path.startsWith("[") ? "" : ".") + said.path })
+  const said =
+    problem.code === "TOO_DEEP" && isCyclic(value)
+      ? { ...wrong("JSON", value), got: "a value that contains itself" }
+      : problem
+  return toFault({
+    ...said,
+    path: path + (path === "" || said.path === "" || said.path.startsWith("[") ? "" : ".") + said.path
+  })
 }
 
 /** Thrown at the call that was given what is not JSON; `fault` is what a client would be told. */

@@ -20,14 +20,16 @@ export interface Problem {
 export type Check = (value: unknown) => Problem | undefined
 export type JsonRecord = Readonly<Record<string, unknown>>
 
-export const isRecord = (value: unknown): value is JsonRecord => typeof value === "object" && value !== null && !Array.isArray(value)
+export const isRecord = (value: unknown): value is JsonRecord =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** `got` names the kind of the value and repeats only numbers, so that nothing private is echoed. */
 export const wrong = (expected: string, value: unknown, code: FaultCode = "BAD_SHAPE"): Problem => ({
   code,
   path: "",
   expected,
-  got: value === null ? "null" : Array.isArray(value) ? "array" : typeof value === "number" ? String(value) : typeof value
+  got:
+    value === null ? "null" : Array.isArray(value) ? "array" : typeof value === "number" ? String(value) : typeof value
 })
 /** The problem seen from the value that holds it: `a.b[2]`; odd and long keys are quoted and cut. */
 export const at = (problem: Problem, key: string | number): Problem => {
@@ -46,7 +48,12 @@ export const toFault = ({ path, ...rest }: Problem): Fault => ({
 /** For what `JSON.parse` threw: says where, but never repeats what was sent, as the engine's own message does. */
 export const badJson = (text: string, error: unknown): Fault => {
   const position = /position (\d+)/.exec(String(error))?.[1] ?? text.length
-  return toFault({ code: "BAD_JSON", path: "", expected: "JSON", got: text === "" ? "nothing: it is empty" : `something else at position ${position}` })
+  return toFault({
+    code: "BAD_JSON",
+    path: "",
+    expected: "JSON",
+    got: text === "" ? "nothing: it is empty" : `something else at position ${position}`
+  })
 }
 
 /**
@@ -56,7 +63,9 @@ export const badJson = (text: string, error: unknown): Fault => {
 export const isForbidden = (key: string, value: unknown): boolean =>
   key === "__proto__" || (key === "constructor" && isRecord(value) && Object.hasOwn(value, "prototype"))
 const member = (key: string, value: unknown, check: Check): Problem | undefined => {
-  const problem = isForbidden(key, value) ? { ...wrong("another key", value, "FORBIDDEN_KEY"), got: "this one" } : check(value)
+  const problem = isForbidden(key, value)
+    ? { ...wrong("another key", value, "FORBIDDEN_KEY"), got: "this one" }
+    : check(value)
   return problem && at(problem, key)
 }
 
@@ -64,13 +73,18 @@ const member = (key: string, value: unknown, check: Check): Problem | undefined 
  * Any JSON value, nested at most 64 deep. `visit` sees every object and array before it is walked.
  * Recursive, but never deeper than the limit, so that no input overflows the stack.
  */
-export const jsonCheck = (value: unknown, visit?: (value: object) => Problem | undefined, depth = 0): Problem | undefined => {
+export const jsonCheck = (
+  value: unknown,
+  visit?: (value: object) => Problem | undefined,
+  depth = 0
+): Problem | undefined => {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return undefined
   if (typeof value === "number") return Number.isFinite(value) ? undefined : wrong("JSON", value, "BAD_NUMBER")
   if (typeof value !== "object") return wrong("JSON", value)
   const stop = visit?.(value)
   if (stop !== undefined) return stop
-  if (depth === MAX_DEPTH) return { code: "TOO_DEEP", path: "", expected: `at most ${MAX_DEPTH} levels`, got: "more", limit: MAX_DEPTH }
+  if (depth === MAX_DEPTH)
+    return { code: "TOO_DEEP", path: "", expected: `at most ${MAX_DEPTH} levels`, got: "more", limit: MAX_DEPTH }
   const below: Check = (inner) => jsonCheck(inner, visit, depth + 1)
   if (Array.isArray(value)) return each(below)(value)
   for (const key in value) {
@@ -81,7 +95,10 @@ export const jsonCheck = (value: unknown, visit?: (value: object) => Problem | u
 }
 const json: Check = (value) => (typeof value === "string" ? undefined : jsonCheck(value))
 
-const integer = (min: number, max: number) => (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+const integer =
+  (min: number, max: number) =>
+  (value: unknown): boolean =>
+    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
 const isText = (value: unknown): value is string => typeof value === "string"
 const NUMBERS: Readonly<Record<string, (value: unknown) => boolean>> = {
   "integer-from-1": integer(1, Infinity),
@@ -104,10 +121,16 @@ const OTHERS: Readonly<Record<string, (value: unknown) => boolean>> = {
 const POLLUTING = /\/(__proto__|constructor\/prototype)(\/|$)/
 
 const checks = new Map<string, Check>([["json", json]])
-for (const [tests, code, type] of [[NUMBERS, "BAD_NUMBER", "number"], [NAMES, "BAD_ID", "string"], [OTHERS, "BAD_SHAPE", ""]] as const) {
+for (const [tests, code, type] of [
+  [NUMBERS, "BAD_NUMBER", "number"],
+  [NAMES, "BAD_ID", "string"],
+  [OTHERS, "BAD_SHAPE", ""]
+] as const) {
   for (const name in tests) {
     const test = tests[name]!
-    checks.set(name, (value) => (test(value) ? undefined : wrong(name, value, typeof value === type ? code : "BAD_SHAPE")))
+    checks.set(name, (value) =>
+      test(value) ? undefined : wrong(name, value, typeof value === type ? code : "BAD_SHAPE")
+    )
   }
 }
 checks.set("object", (value) => (isRecord(value) ? json(value) : wrong("object", value)))
@@ -119,17 +142,25 @@ checks.set("object-of-text", (value) => {
   }
   return undefined
 })
-checks.set("pointer", (value) => (isText(value) && POLLUTING.test(value) ? wrong("another path", value, "FORBIDDEN_KEY") : checkOf("json-pointer")(value)))
-checks.set("Range", (value) => (Array.isArray(value) && value.length === 2 ? checkOf("integer-from-1[]")(value) : wrong("pair", value)))
+checks.set("pointer", (value) =>
+  isText(value) && POLLUTING.test(value)
+    ? wrong("another path", value, "FORBIDDEN_KEY")
+    : checkOf("json-pointer")(value)
+)
+checks.set("Range", (value) =>
+  Array.isArray(value) && value.length === 2 ? checkOf("integer-from-1[]")(value) : wrong("pair", value)
+)
 
-export const each = (check: Check): Check => (value) => {
-  if (!Array.isArray(value)) return wrong("array", value)
-  for (let index = 0; index < value.length; index += 1) {
-    const problem = check(value[index])
-    if (problem !== undefined) return at(problem, index)
+export const each =
+  (check: Check): Check =>
+  (value) => {
+    if (!Array.isArray(value)) return wrong("array", value)
+    for (let index = 0; index < value.length; index += 1) {
+      const problem = check(value[index])
+      if (problem !== undefined) return at(problem, index)
+    }
+    return undefined
   }
-  return undefined
-}
 const union = ([tag, shapes]: (typeof UNIONS)[string]): Check => {
   const shapeChecks = new Map<unknown, Check>()
   for (const word in shapes) shapeChecks.set(word, fieldsCheck(`${tag}:text ${shapes[word]}`))
@@ -148,10 +179,13 @@ const words = (list: string): Check => {
 export const checkOf = (type: string): Check => {
   let check = checks.get(type)
   if (check === undefined) {
-    check = type.endsWith("[]") ? each(checkOf(type.slice(0, -2)))
-      : UNIONS[type] ? union(UNIONS[type])
-      : OBJECTS[type] ? fieldsCheck(OBJECTS[type])
-      : words(WORDS[type] ?? type)
+    check = type.endsWith("[]")
+      ? each(checkOf(type.slice(0, -2)))
+      : UNIONS[type]
+        ? union(UNIONS[type])
+        : OBJECTS[type]
+          ? fieldsCheck(OBJECTS[type])
+          : words(WORDS[type] ?? type)
     checks.set(type, check)
   }
   return check

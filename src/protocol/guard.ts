@@ -21,7 +21,6 @@ export type DecodedFrame = { readonly ok: true; readonly frame: Frame } | Refuse
 export type CheckedEntry = { readonly ok: true; readonly entry: Entry } | Refused
 export type CheckedEvent = { readonly ok: true; readonly event: KnownEvent | UnknownEvent } | Refused
 
-type Test = (value: unknown) => boolean
 /** Whether `value` has exactly `count` members: with that many checked, there is no other. */
 const hasMembers = (value: object, count: number): boolean => {
   let seen = 0
@@ -39,23 +38,36 @@ const remembering = (test: (value: unknown) => boolean) => {
     return true
   }
 }
-const [isLogId, isThread, isPrev, isRun, isPart] = [isId, isThreadName, isId, isId, isId].map(remembering) as [Test, Test, Test, Test, Test]
+const isLogId = remembering(isId)
+const isThread = remembering(isThreadName)
+const isEntryId = remembering(isId)
+const isRun = remembering(isId)
+const isPart = remembering(isId)
 const eventChecks = new Map<unknown, Check>()
 for (const type in EVENTS) eventChecks.set(type, fieldsCheck(`${ANY_EVENT} ${EVENTS[type as keyof typeof EVENTS]}`))
 /** Deltas are nearly all there is: no table for them, unless they are wrong or have more than their fields. */
-for (const [type, of] of [["text.delta", "part"], ["reasoning.delta", "part"], ["tool.delta", "call"]] as const) {
+for (const [type, of] of [
+  ["text.delta", "part"],
+  ["reasoning.delta", "part"],
+  ["tool.delta", "call"]
+] as const) {
   const table = eventChecks.get(type)!
   eventChecks.set(type, (value) => {
     const delta = value as JsonRecord
-    return typeof delta["text"] === "string" && isPart(delta[of]) && isRun(delta["run"]) && hasMembers(delta, 4) ? undefined : table(value)
+    return typeof delta["text"] === "string" && isPart(delta[of]) && isRun(delta["run"]) && hasMembers(delta, 4)
+      ? undefined
+      : table(value)
   })
 }
 const unknownCheck = fieldsCheck(`${ANY_EVENT} ${MAY_BE_OF_RUN}`)
-const eventCheck: Check = (value) => (isRecord(value) ? (eventChecks.get(value["type"]) ?? unknownCheck)(value) : wrong("object", value))
+const eventCheck: Check = (value) =>
+  isRecord(value) ? (eventChecks.get(value["type"]) ?? unknownCheck)(value) : wrong("object", value)
 const eventsCheck = each(eventCheck)
 
 const version: Check = (value) =>
-  value === PROTOCOL_VERSION ? undefined : wrong(`${PROTOCOL_VERSION}`, value, typeof value === "number" ? "UNSUPPORTED_VERSION" : "BAD_SHAPE")
+  value === PROTOCOL_VERSION
+    ? undefined
+    : wrong(`${PROTOCOL_VERSION}`, value, typeof value === "number" ? "UNSUPPORTED_VERSION" : "BAD_SHAPE")
 const HEAD = "v:version logId:id thread:thread offset:integer-from-1 id:id"
 const headCheck = fieldsCheck(HEAD, { version })
 const entryTable = fieldsCheck(`${HEAD} prev:id-or-empty at:time events:events`, { version, events: eventsCheck })
@@ -67,8 +79,8 @@ const entryCheck: Check = (value) => {
     entry.offset > 0 &&
     isLogId(entry.logId) &&
     isThread(entry.thread) &&
-    isPrev(entry.prev) &&
-    isPrev(entry.id) &&
+    isEntryId(entry.prev) &&
+    isEntryId(entry.id) &&
     isTimestamp(entry.at) &&
     hasMembers(entry, 8) &&
     eventsCheck(entry.events) === undefined
@@ -105,7 +117,13 @@ export const checkEntry = (value: unknown): CheckedEntry => {
 export const decodeFrame = (text: string): DecodedFrame => {
   // Every UTF-16 unit is at least one byte, so this needs no encoding.
   if (text.length > MAX_ENTRY_BYTES) {
-    const problem = { code: "TOO_LARGE", path: "", expected: `at most ${MAX_ENTRY_BYTES} bytes`, got: "more", limit: MAX_ENTRY_BYTES } as const
+    const problem = {
+      code: "TOO_LARGE",
+      path: "",
+      expected: `at most ${MAX_ENTRY_BYTES} bytes`,
+      got: "more",
+      limit: MAX_ENTRY_BYTES
+    } as const
     return { ok: false, fault: toFault(problem) }
   }
   let value: unknown

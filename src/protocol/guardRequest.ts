@@ -58,7 +58,10 @@ const membersOf = (value: unknown): number => {
 export const decodeBody = (text: string): Checked<unknown> => {
   if (text.length > MAX_REQUEST_BYTES || byteLength(text) > MAX_REQUEST_BYTES) {
     const expected = `at most ${MAX_REQUEST_BYTES} bytes`
-    return { ok: false, fault: toFault({ code: "TOO_LARGE", path: "", expected, got: "more", limit: MAX_REQUEST_BYTES }) }
+    return {
+      ok: false,
+      fault: toFault({ code: "TOO_LARGE", path: "", expected, got: "more", limit: MAX_REQUEST_BYTES })
+    }
   }
   let value: unknown
   try {
@@ -69,7 +72,10 @@ export const decodeBody = (text: string): Checked<unknown> => {
   const fault = jsonFault(value, "", { members: MAX_MEMBERS })
   if (fault !== undefined) return { ok: false, fault }
   if (writtenMembers(text) !== membersOf(value)) {
-    return { ok: false, fault: toFault({ code: "BAD_SHAPE", path: "", expected: "every key once", got: "a duplicate key" }) }
+    return {
+      ok: false,
+      fault: toFault({ code: "BAD_SHAPE", path: "", expected: "every key once", got: "a duplicate key" })
+    }
   }
   return { ok: true, value }
 }

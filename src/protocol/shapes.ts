@@ -48,9 +48,11 @@ export const EVENTS: Readonly<Record<EventType, string>> = {
 
 /** Words that stand for a list of words, and objects of one shape. */
 export const OBJECTS: Readonly<Record<string, string>> = {
-  Fault: "code:text message:text retryable:boolean path?:text limit?:integer-from-0 expected?:text got?:text retryAfterMillis?:integer-from-0 head?:FaultHead",
+  Fault:
+    "code:text message:text retryable:boolean path?:text limit?:integer-from-0 expected?:text got?:text retryAfterMillis?:integer-from-0 head?:FaultHead",
   FaultHead: "logId:text offset:integer-from-0 id:text",
-  Usage: "provider?:text model?:text input?:integer-from-0 output?:integer-from-0 total?:integer-from-0 reasoning?:integer-from-0 cachedInput?:integer-from-0 cacheWrite?:integer-from-0",
+  Usage:
+    "provider?:text model?:text input?:integer-from-0 output?:integer-from-0 total?:integer-from-0 reasoning?:integer-from-0 cachedInput?:integer-from-0 cacheWrite?:integer-from-0",
   Citation: "source:id start?:integer-from-0 end?:integer-from-0 quote?:text",
   Parent: "run:id call?:id",
   Option: "id:id label:text",
@@ -63,8 +65,14 @@ export const WORDS: Readonly<Record<string, string>> = {
 
 /** Objects of several shapes: the field that tells which, and each shape by that field's word. */
 export const UNIONS: Readonly<Record<string, readonly [tag: string, shapes: Readonly<Record<string, string>>]>> = {
-  MessagePart: ["type", { text: "text:text", file: "url:text mediaType:text name?:text", data: "name:text value:json" }],
-  RunOutcome: ["type", { completed: "result?:json reason?:FinishReason calls?:id[]", cancelled: "reason?:text", failed: "error:Fault" }],
+  MessagePart: [
+    "type",
+    { text: "text:text", file: "url:text mediaType:text name?:text", data: "name:text value:json" }
+  ],
+  RunOutcome: [
+    "type",
+    { completed: "result?:json reason?:FinishReason calls?:id[]", cancelled: "reason?:text", failed: "error:Fault" }
+  ],
   ToolOutcome: [
     "type",
     {
@@ -76,7 +84,10 @@ export const UNIONS: Readonly<Record<string, readonly [tag: string, shapes: Read
       unknown: "key:text"
     }
   ],
-  Answer: ["type", { approved: "input?:json", denied: "reason?:text", answered: "value:json", expired: "", withdrawn: "reason?:text" }],
+  Answer: [
+    "type",
+    { approved: "input?:json", denied: "reason?:text", answered: "value:json", expired: "", withdrawn: "reason?:text" }
+  ],
   PersonsAnswer: ["type", { approved: "input?:json", denied: "reason?:text", answered: "value:json" }],
   Verdict: ["type", { accepted: "", refused: "error:Fault" }],
   Applied: ["type", { applied: "", "too-late": "reason:finished|cancelled|failed|suspended|dropped" }],

@@ -64,7 +64,9 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
   const notes = command.notes ?? []
   const last = command.events.at(-1)
   if (last === undefined) return badEvents("is empty")
-  let next = run
+  // a recorded call is finished when its result is in a note; what a model's own stream shows is not recorded
+  const settles = (id: string | undefined) => notes.some((note) => note.key.startsWith(`step/${id}/`))
+  let next: OpenRun = settles(run.id) ? { ...run, settled: context.offset } : run
   /** What somebody else decided in between: what the worker says of it is passed over. */
   const late = new Set<Event>()
   for (let at = 0; at < command.events.length; at++) {
@@ -75,11 +77,6 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
       case "run.finished":
       case "run.suspended":
         if (at !== command.events.length - 1) return badEvents(`[${at}] must be the last`)
-        break
-      case "tool.finished":
-      case "step.finished":
-        // a recorded call keeps its result in a note; what a model's own stream shows is not recorded
-        if (notes.length > 0 && next.settled !== context.offset) next = { ...next, settled: context.offset }
         break
       case "interrupt.applied":
         if (!next.interrupts.some((open) => open.id === event.interrupt)) {
@@ -116,7 +113,10 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
   if (events.length === 0) return answerAt({ type: "emitted" }, 0)
   if (last.type === "run.finished") {
     const { run: _, type: __, ...finished } = last
-    const ended = endRun(control, next, finished, context.now)
+    // the end of a called run is the result of its caller's call
+    const caller = run.parent === undefined || !settles(run.parent) ? undefined : runOf(control, run.parent)
+    const before = caller === undefined ? control : putRun(control, { ...caller, settled: context.offset })
+    const ended = endRun(before, next, finished, context.now)
     return append(
       [...events.slice(0, -1), ...ended.events],
       ended.control,

@@ -6,6 +6,7 @@
 import type {
   AskOpened,
   AskResolved,
+  Id,
   InterruptApplied,
   InterruptReceived,
   RunAccepted,
@@ -62,15 +63,15 @@ export const runStarted = (folding: Folding, place: RunPlace, event: RunStarted)
   return true
 }
 
-/** What an earlier epoch showed after `from` leaves the view: finished steps and finished calls stay. */
+/**
+ * What an earlier epoch showed after `from` leaves the view, outside finished steps. A recorded call that finished
+ * began before `from`; one that did not is begun again by the new epoch.
+ */
 const rewind = (folding: Folding, place: RunPlace, from: number): void => {
   const run = ownRun(folding, place.at)
   run.steps = run.steps.filter((step) => step.offset <= from || step.state === "completed")
-  const completed = new Set(run.steps.filter((step) => step.state === "completed").map((step) => step.id))
-  const stays = (part: ViewPart) =>
-    part.offset <= from ||
-    (part.type === "tool" && part.state === "done") ||
-    (part.step !== undefined && completed.has(part.step))
+  const isCompleted = (id: Id) => run.steps.some((step) => step.id === id && step.state === "completed")
+  const stays = (part: ViewPart) => part.offset <= from || (part.step !== undefined && isCompleted(part.step))
   folding.view.messages = folding.view.messages.flatMap((message) => {
     const parts = message.parts.filter((part) => (part.run ?? message.run) !== run.id || stays(part))
     if (parts.length === message.parts.length) return [message]

@@ -156,6 +156,19 @@ describe("reconnecting", () => {
     expect(thread.connection).toBe("offline")
     thread.close()
   })
+  it("spreads its attempts over the grant's time once it fails again and again", async () => {
+    const { backend, clock, gateway, open } = setUp()
+    backend.grant = { ...backend.grant, reconnectSpreadMillis: 60_000 }
+    const thread = open()
+    await clock.advance(1_000)
+    gateway.opens = false
+    gateway.open()[0]!.cut()
+    await clock.advance(10 * 60_000)
+    // 30 s apart on average, instead of 16 at most without the grant's measure.
+    expect(gateway.sockets.length).toBeGreaterThan(8)
+    expect(gateway.sockets.length).toBeLessThan(40)
+    thread.close()
+  })
   it("waits as long as the gateway or the backend says", async () => {
     const { backend, clock, gateway, open } = setUp()
     const thread = open()

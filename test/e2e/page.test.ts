@@ -15,7 +15,7 @@ import { describeInBrowser, launch } from "./browser.ts"
 const SECTIONS = 400
 const documents = {
   ...handbook(SECTIONS),
-  "pests.md": "# Pests\n\nGreenfly are washed off with soapy water.\n",
+  "pests.md": "# Pests\n\nGreenfly are washed off with soapsuds.\n",
   "hostile.md":
     "# Hostile\n\nA wolpertinger <img src=x onerror=\"window.hacked=1\"> ![pixel](http://127.0.0.1:9/pixel.png) [click](javascript:window.hacked=1) <script>window.hacked=1</script> [fine](https://example.org/).\n"
 }
@@ -144,7 +144,7 @@ describeInBrowser("the page", () => {
     await finished(page)
     const log = await expectLog(stack, page)
     expect(log.runs[0]?.interrupts).toMatchObject([{ kind: "steer", state: "applied" }])
-    expect(await passages(page).last().innerText()).toContain("Greenfly are washed off with soapy water.")
+    expect(await passages(page).last().innerText()).toContain("Greenfly are washed off with soapsuds.")
   }, TIMEOUT)
 
   it("shows the same after a reload in the middle of a run", async () => {
@@ -246,7 +246,7 @@ describeInBrowser("the page", () => {
 
   it("fits a phone, and names everything that can be pressed", async () => {
     const page = await open({ width: 375 })
-    await page.getByRole("textbox", { name: "Ask the librarian" }).fill("greenfly watering")
+    await page.getByRole("textbox", { name: "Ask the librarian" }).fill("greenfly and watering")
     await page.keyboard.press("Enter")
     await finished(page)
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)

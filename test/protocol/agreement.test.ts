@@ -3,14 +3,21 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
 import { checkEntry, checkEvent, decodeFrame } from "../../src/protocol/guard.ts"
-import { checkGrantRequest, checkInterrupt, checkPostMessage, checkSocketInterrupt, checkStartRun } from "../../src/protocol/guardRequest.ts"
+import {
+  checkGrantRequest,
+  checkInterrupt,
+  checkPostMessage,
+  checkSocketInterrupt,
+  checkStartRun
+} from "../../src/protocol/guardRequest.ts"
 import { jsonFault } from "../../src/protocol/JsonValue.ts"
 import { EVENTS } from "../../src/protocol/shapes.ts"
 import { Entry, Frame } from "../../src/protocol/schema/Entry.ts"
 import { Event, EventByType, KnownEvent, UnknownEvent } from "../../src/protocol/schema/Event.ts"
 import * as Exchange from "../../src/protocol/schema/Exchange.ts"
 import { UserInterrupt } from "../../src/protocol/schema/UserInterrupt.ts"
-import { mutate, seeded } from "./mutate.ts"
+import { goldenFrames } from "./frames.ts"
+import { everyMutation, mutate, seeded } from "./mutate.ts"
 
 const TYPES = [...Object.keys(EventByType), "later.event", "", "text", "ok", "add", "constructor"]
 const sample = <A>(schema: Schema.Codec<A, never> | Schema.Codec<A>, count: number, seed: number): readonly A[] =>
@@ -29,7 +36,9 @@ const compare = (
   const look = (value: unknown): void => {
     const expected = bySchema(value)
     if (byGuard(value) !== expected) {
-      expect.fail(`the schema ${expected ? "accepts" : "refuses"} and the guard does not agree (seed ${seed}): ${show(value)}`)
+      expect.fail(
+        `the schema ${expected ? "accepts" : "refuses"} and the guard does not agree (seed ${seed}): ${show(value)}`
+      )
     }
     count[expected ? "accepted" : "refused"] += 1
   }
@@ -43,7 +52,10 @@ const compare = (
   }
   return count
 }
-const show = (value: unknown): string => JSON.stringify(value, (_, inner: unknown) => (inner === undefined ? "(undefined)" : inner === Infinity ? "(Infinity)" : inner))
+const show = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) =>
+    inner === undefined ? "(undefined)" : inner === Infinity ? "(Infinity)" : inner
+  )
 
 describe("guard and schemas", () => {
   it("have a line and a schema for the same event types", () => {
@@ -53,9 +65,18 @@ describe("guard and schemas", () => {
   it("agree on 100,000 events and damaged events", { timeout: 60_000 }, () => {
     const isEvent = Schema.is(Event)
     const total = { accepted: 0, refused: 0 }
-    const schemas: readonly Schema.Codec<unknown>[] = [...(Object.values(EventByType) as readonly Schema.Codec<unknown>[]), UnknownEvent]
+    const schemas: readonly Schema.Codec<unknown>[] = [
+      ...(Object.values(EventByType) as readonly Schema.Codec<unknown>[]),
+      UnknownEvent
+    ]
     schemas.forEach((schema, index) => {
-      const { accepted, refused } = compare(sample(schema, 300, index + 1), 11, index + 1, isEvent, (value) => checkEvent(value).ok)
+      const { accepted, refused } = compare(
+        sample(schema, 300, index + 1),
+        11,
+        index + 1,
+        isEvent,
+        (value) => checkEvent(value).ok
+      )
       total.accepted += accepted
       total.refused += refused
     })
@@ -63,6 +84,16 @@ describe("guard and schemas", () => {
     // Both verdicts must be common, or the comparison says little.
     expect(total.accepted).toBeGreaterThan(25_000)
     expect(total.refused).toBeGreaterThan(25_000)
+  })
+
+  it("agree when any field of any golden event is any other value", { timeout: 60_000 }, () => {
+    const isEvent = Schema.is(Event)
+    const events = goldenFrames.flatMap(
+      ([, text]) => (JSON.parse(text) as { events?: readonly unknown[] }).events ?? []
+    )
+    const damaged = events.flatMap((event) => [...everyMutation(event)])
+    const count = compare(damaged, 0, 0, isEvent, (value) => checkEvent(value).ok)
+    expect(Math.min(count.accepted, count.refused)).toBeGreaterThan(5_000)
   })
 
   it("agree on entries and on frames as text", { timeout: 60_000 }, () => {

@@ -8,7 +8,17 @@ import { Frame } from "../../src/protocol/schema/Entry.ts"
 
 const delta = { type: "text.delta", run: "r", part: "p", text: "t" }
 const entry = (events: readonly unknown[], more: object = {}): string =>
-  JSON.stringify({ v: 1, logId: "l", thread: "t1", offset: 7, id: "i7", prev: "i6", at: "2026-11-22T10:00:00.000Z", events, ...more })
+  JSON.stringify({
+    v: 1,
+    logId: "l",
+    thread: "t1",
+    offset: 7,
+    id: "i7",
+    prev: "i6",
+    at: "2026-11-22T10:00:00.000Z",
+    events,
+    ...more
+  })
 const raw = (text: string, from: string, to: string): string => {
   expect(text).toContain(from)
   return text.replace(from, to)
@@ -29,12 +39,41 @@ const FRAMES: readonly (readonly [what: string, text: string, code: FaultCode, p
   ["an event that is none", entry([null]), "BAD_SHAPE", "events[0]"],
   ["events that are no array", entry([], { events: {} }), "BAD_SHAPE", "events"],
   ["B08 __proto__", '{"__proto__":{"admin":true}}', "FORBIDDEN_KEY", "__proto__"],
-  ["B08 __proto__ in an event", raw(entry([delta]), '"run":"r"', '"run":"r","__proto__":{"admin":true}'), "FORBIDDEN_KEY", "events[0].__proto__"],
-  ["B08 __proto__, escaped", raw(entry([delta]), '"run":"r"', '"run":"r","\\u005f_proto__":1'), "FORBIDDEN_KEY", "events[0].__proto__"],
-  ["B08 constructor.prototype in a value", raw(entry([{ type: "custom", name: "n", value: 1 }]), '"value":1', '"value":{"a":[{"constructor":{"prototype":{}}}]}'), "FORBIDDEN_KEY", "events[0].value.a[0].constructor"],
+  [
+    "B08 __proto__ in an event",
+    raw(entry([delta]), '"run":"r"', '"run":"r","__proto__":{"admin":true}'),
+    "FORBIDDEN_KEY",
+    "events[0].__proto__"
+  ],
+  [
+    "B08 __proto__, escaped",
+    raw(entry([delta]), '"run":"r"', '"run":"r","\\u005f_proto__":1'),
+    "FORBIDDEN_KEY",
+    "events[0].__proto__"
+  ],
+  [
+    "B08 constructor.prototype in a value",
+    raw(
+      entry([{ type: "custom", name: "n", value: 1 }]),
+      '"value":1',
+      '"value":{"a":[{"constructor":{"prototype":{}}}]}'
+    ),
+    "FORBIDDEN_KEY",
+    "events[0].value.a[0].constructor"
+  ],
   ["B11 objects, far too deep", deep(20_000, '{"a":', "}"), "TOO_DEEP", undefined],
-  ["B11 a value, one too deep", raw(entry([{ type: "custom", name: "n", value: 1 }]), '"value":1', `"value":${deep(65, "[", "]")}`), "TOO_DEEP", undefined],
-  ["B11 an unknown event, too deep", raw(entry([{ type: "later", value: 1 }]), '"value":1', `"value":${deep(65, "[", "]")}`), "TOO_DEEP", undefined],
+  [
+    "B11 a value, one too deep",
+    raw(entry([{ type: "custom", name: "n", value: 1 }]), '"value":1', `"value":${deep(65, "[", "]")}`),
+    "TOO_DEEP",
+    undefined
+  ],
+  [
+    "B11 an unknown event, too deep",
+    raw(entry([{ type: "later", value: 1 }]), '"value":1', `"value":${deep(65, "[", "]")}`),
+    "TOO_DEEP",
+    undefined
+  ],
   ["larger than an entry may be", entry([{ ...delta, text: "x".repeat(256 * 1024) }]), "TOO_LARGE", undefined],
   ["B31 offset 0", entry([delta], { offset: 0 }), "BAD_NUMBER", "offset"],
   ["B31 offset -1", entry([delta], { offset: -1 }), "BAD_NUMBER", "offset"],
@@ -42,7 +81,12 @@ const FRAMES: readonly (readonly [what: string, text: string, code: FaultCode, p
   ['B31 offset "7"', entry([delta], { offset: "7" }), "BAD_SHAPE", "offset"],
   ["B31 offset beyond 2^53", raw(entry([delta]), '"offset":7', '"offset":9007199254740993'), "BAD_NUMBER", "offset"],
   ["B31 offset 1e400", raw(entry([delta]), '"offset":7', '"offset":1e400'), "BAD_NUMBER", "offset"],
-  ["a value that is Infinity", raw(entry([{ type: "custom", name: "n", value: 1 }]), '"value":1', '"value":[1e400]'), "BAD_NUMBER", "events[0].value[0]"],
+  [
+    "a value that is Infinity",
+    raw(entry([{ type: "custom", name: "n", value: 1 }]), '"value":1', '"value":[1e400]'),
+    "BAD_NUMBER",
+    "events[0].value[0]"
+  ],
   ["another version", entry([delta], { v: 2 }), "UNSUPPORTED_VERSION", "v"],
   ["another version with another shape", '{"v":2,"cursor":"x"}', "UNSUPPORTED_VERSION", "v"],
   ["a version that is text", entry([delta], { v: "1" }), "BAD_SHAPE", "v"],
@@ -52,13 +96,57 @@ const FRAMES: readonly (readonly [what: string, text: string, code: FaultCode, p
   ["a thread that climbs", entry([delta], { thread: ".." }), "BAD_ID", "thread"],
   ["a thread with a slash", entry([delta], { thread: "a/b" }), "BAD_ID", "thread"],
   ["a time that is none", entry([delta], { at: "yesterday" }), "BAD_SHAPE", "at"],
-  ["B46 a patch into __proto__", entry([{ type: "state.delta", doc: "d", patch: [{ op: "add", path: "/__proto__/x", value: 1 }] }]), "FORBIDDEN_KEY", "events[0].patch[0].path"],
-  ["B46 a patch into constructor/prototype", entry([{ type: "state.delta", doc: "d", patch: [{ op: "move", from: "/constructor/prototype/x", path: "/a" }] }]), "FORBIDDEN_KEY", "events[0].patch[0].from"],
-  ["an unknown patch operation", entry([{ type: "state.delta", doc: "d", patch: [{ op: "merge", path: "/a" }] }]), "BAD_SHAPE", "events[0].patch[0].op"],
-  ["an outcome without its error", entry([{ type: "run.finished", run: "r", outcome: { type: "failed" } }]), "BAD_SHAPE", "events[0].outcome.error"],
-  ["a fraction above 1", entry([{ type: "run.status", run: "r", label: "l", fraction: 2 }]), "BAD_NUMBER", "events[0].fraction"],
-  ["B107 an ask that expires at garbage", entry([{ type: "ask.opened", run: "r", ask: "a", kind: "approval", prompt: "p", expiresAt: "garbage" }]), "BAD_SHAPE", "events[0].expiresAt"],
-  ["B107 an ask that expires in year 275761", entry([{ type: "ask.opened", run: "r", ask: "a", kind: "approval", prompt: "p", expiresAt: "+275760-09-13T00:00:00.001Z" }]), "BAD_SHAPE", "events[0].expiresAt"]
+  [
+    "B46 a patch into __proto__",
+    entry([{ type: "state.delta", doc: "d", patch: [{ op: "add", path: "/__proto__/x", value: 1 }] }]),
+    "FORBIDDEN_KEY",
+    "events[0].patch[0].path"
+  ],
+  [
+    "B46 a patch into constructor/prototype",
+    entry([{ type: "state.delta", doc: "d", patch: [{ op: "move", from: "/constructor/prototype/x", path: "/a" }] }]),
+    "FORBIDDEN_KEY",
+    "events[0].patch[0].from"
+  ],
+  [
+    "an unknown patch operation",
+    entry([{ type: "state.delta", doc: "d", patch: [{ op: "merge", path: "/a" }] }]),
+    "BAD_SHAPE",
+    "events[0].patch[0].op"
+  ],
+  [
+    "an outcome without its error",
+    entry([{ type: "run.finished", run: "r", outcome: { type: "failed" } }]),
+    "BAD_SHAPE",
+    "events[0].outcome.error"
+  ],
+  [
+    "a fraction above 1",
+    entry([{ type: "run.status", run: "r", label: "l", fraction: 2 }]),
+    "BAD_NUMBER",
+    "events[0].fraction"
+  ],
+  [
+    "B107 an ask that expires at garbage",
+    entry([{ type: "ask.opened", run: "r", ask: "a", kind: "approval", prompt: "p", expiresAt: "garbage" }]),
+    "BAD_SHAPE",
+    "events[0].expiresAt"
+  ],
+  [
+    "B107 an ask that expires in year 275761",
+    entry([
+      {
+        type: "ask.opened",
+        run: "r",
+        ask: "a",
+        kind: "approval",
+        prompt: "p",
+        expiresAt: "+275760-09-13T00:00:00.001Z"
+      }
+    ]),
+    "BAD_SHAPE",
+    "events[0].expiresAt"
+  ]
 ]
 
 describe("a bad frame", () => {
@@ -77,7 +165,9 @@ describe("a bad frame", () => {
 
   it("leaves Object.prototype as it was, and is not echoed", () => {
     const secret = "hunter2".repeat(20)
-    const decoded = decodeFrame(entry([{ type: "text.delta", run: "r", part: `${secret}\n`, text: 1, [secret]: undefined }]))
+    const decoded = decodeFrame(
+      entry([{ type: "text.delta", run: "r", part: `${secret}\n`, text: 1, [secret]: undefined }])
+    )
     expect(JSON.stringify(decoded)).not.toContain("hunter2")
     decodeFrame('{"__proto__":{"admin":true}}')
     expect(({} as { admin?: boolean }).admin).toBeUndefined()
@@ -96,18 +186,54 @@ describe("a bad frame", () => {
 })
 
 const ids = { id: "i", run: "r" }
-const REQUESTS: readonly (readonly [what: string, check: (value: unknown) => { ok: boolean }, value: unknown, code: FaultCode, path: string | undefined])[] = [
+const REQUESTS: readonly (readonly [
+  what: string,
+  check: (value: unknown) => { ok: boolean },
+  value: unknown,
+  code: FaultCode,
+  path: string | undefined
+])[] = [
   ["an interrupt of no kind", checkInterrupt, { ...ids }, "BAD_SHAPE", "kind"],
   ["an interrupt of another kind", checkInterrupt, { ...ids, kind: "explode" }, "UNKNOWN_TYPE", "kind"],
   ["an empty id", checkInterrupt, { ...ids, kind: "cancel", id: "" }, "BAD_ID", "id"],
-  ["a grace of an hour", checkInterrupt, { ...ids, kind: "cancel", graceMillis: 3_600_000 }, "BAD_NUMBER", "graceMillis"],
-  ["a steer without parts", checkInterrupt, { ...ids, kind: "steer", when: "next-step", message: { id: "m" } }, "BAD_SHAPE", "message.parts"],
-  ["an answer that only the system gives", checkInterrupt, { ...ids, kind: "answer", ask: "a", answer: { type: "expired" } }, "BAD_SHAPE", "answer.type"],
+  [
+    "a grace of an hour",
+    checkInterrupt,
+    { ...ids, kind: "cancel", graceMillis: 3_600_000 },
+    "BAD_NUMBER",
+    "graceMillis"
+  ],
+  [
+    "a steer without parts",
+    checkInterrupt,
+    { ...ids, kind: "steer", when: "next-step", message: { id: "m" } },
+    "BAD_SHAPE",
+    "message.parts"
+  ],
+  [
+    "an answer that only the system gives",
+    checkInterrupt,
+    { ...ids, kind: "answer", ask: "a", answer: { type: "expired" } },
+    "BAD_SHAPE",
+    "answer.type"
+  ],
   ["a run without an agent", checkStartRun, { id: "r" }, "BAD_SHAPE", "agent"],
-  ["a run with a message that is wrong", checkStartRun, { id: "r", agent: "a", message: { id: "m", parts: [{ type: "text" }] } }, "BAD_SHAPE", "message.parts[0].text"],
+  [
+    "a run with a message that is wrong",
+    checkStartRun,
+    { id: "r", agent: "a", message: { id: "m", parts: [{ type: "text" }] } },
+    "BAD_SHAPE",
+    "message.parts[0].text"
+  ],
   ["tags that are not text", checkStartRun, { id: "r", agent: "a", tags: { n: 1 } }, "BAD_SHAPE", "tags.n"],
   ["a message of another role's making", checkPostMessage, { id: "m", parts: {} }, "BAD_SHAPE", "parts"],
-  ["B14 too many members", checkPostMessage, { id: "m", parts: Array.from({ length: 10_001 }, () => ({ type: "text", text: "" })) }, "TOO_MANY", "parts"]
+  [
+    "B14 too many members",
+    checkPostMessage,
+    { id: "m", parts: Array.from({ length: 10_001 }, () => ({ type: "text", text: "" })) },
+    "TOO_MANY",
+    "parts"
+  ]
 ]
 describe("a bad request", () => {
   it.each(REQUESTS)("is refused: %s", (_, check, value, code, path) => {
@@ -131,12 +257,27 @@ describe("a bad request", () => {
   })
 
   it("loses what it may not say (B103): a sender, an event, fields of its own", () => {
-    const checked = checkInterrupt({ ...ids, kind: "steer", by: "admin", userId: "admin", when: "after-run", message: { id: "m", role: "system", parts: [{ type: "text", text: "t", by: "x" }] } })
-    expect(checked).toEqual({ ok: true, value: { ...ids, kind: "steer", when: "after-run", message: { id: "m", parts: [{ type: "text", text: "t" }] } } })
+    const checked = checkInterrupt({
+      ...ids,
+      kind: "steer",
+      by: "admin",
+      userId: "admin",
+      when: "after-run",
+      message: { id: "m", role: "system", parts: [{ type: "text", text: "t", by: "x" }] }
+    })
+    expect(checked).toEqual({
+      ok: true,
+      value: { ...ids, kind: "steer", when: "after-run", message: { id: "m", parts: [{ type: "text", text: "t" }] } }
+    })
   })
 
   it("keeps open values whole", () => {
-    const start = { id: "r", agent: "a", input: { any: [{ thing: null }] }, message: { id: "m", parts: [{ type: "data", name: "n", value: { deep: [1] } }] } }
+    const start = {
+      id: "r",
+      agent: "a",
+      input: { any: [{ thing: null }] },
+      message: { id: "m", parts: [{ type: "data", name: "n", value: { deep: [1] } }] }
+    }
     expect(checkStartRun(start)).toEqual({ ok: true, value: start })
   })
 })

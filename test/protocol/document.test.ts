@@ -6,7 +6,14 @@ import { EVENTS } from "../../src/protocol/shapes.ts"
 const root = join(import.meta.dirname, "../..")
 const document = readFileSync(join(root, "src/protocol/PROTOCOL.md"), "utf8")
 /** As the Markdown viewers that people use make them: lower case, spaces to hyphens, the rest dropped. */
-const anchors = new Set([...document.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!.toLowerCase().replaceAll(" ", "-").replace(/[^\w-]/g, "")))
+const anchors = new Set(
+  [...document.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(" ", "-")
+      .replace(/[^\w-]/g, "")
+  )
+)
 
 describe("PROTOCOL.md", () => {
   it("has every anchor that code cites", () => {
@@ -24,7 +31,10 @@ describe("PROTOCOL.md", () => {
       const section = document.split(`### ${type}\n`)[1]?.split("\n### ")[0]
       expect(section, type).toBeDefined()
       const fields = [...line.matchAll(/(\w+\??):/g)].map(([, name]) => name!).filter((name) => !name.startsWith("run"))
-      const listed = /^- (.+)$/m.exec(section!)?.[1]?.split("; ").map((field) => field.split(":")[0])
+      const listed = /^- (.+)$/m
+        .exec(section!)?.[1]
+        ?.split("; ")
+        .map((field) => field.split(":")[0])
       expect(listed, type).toEqual(fields.length === 0 ? undefined : fields)
     }
   })

@@ -20,13 +20,17 @@ describe("golden frames", () => {
   })
 
   it("show every event type", () => {
-    expect([...new Set(events.map((event) => event["type"]))].sort()).toEqual([...Object.keys(EVENTS), "run.rated"].sort())
+    expect([...new Set(events.map((event) => event["type"]))].sort()).toEqual(
+      [...Object.keys(EVENTS), "run.rated"].sort()
+    )
   })
 
   it("show every field of every event", () => {
     for (const [type, line] of Object.entries(EVENTS)) {
       const shown = new Set(events.filter((event) => event["type"] === type).flatMap((event) => Object.keys(event)))
-      const fields = [...line.matchAll(/(\w+)\??:/g)].map(([, name]) => name).filter((name) => name !== "run" && name !== "step")
+      const fields = [...line.matchAll(/(\w+)\??:/g)]
+        .map(([, name]) => name)
+        .filter((name) => name !== "run" && name !== "step")
       expect([...shown], type).toEqual(expect.arrayContaining(fields))
     }
   })
@@ -40,8 +44,12 @@ describe("golden frames", () => {
 
   it("join a surrogate pair that was split between two deltas", () => {
     const texts = ["text.delta", "text.delta.2"].map((name) => goldenFrames.find(([file]) => file === name)![1])
-    const joined = texts.map((text) => decodeFrame(text)).flatMap((decoded) => (decoded.ok && isEntry(decoded.frame) ? decoded.frame.events : []))
-    expect(joined.map((event) => (event as { text?: string }).text).join("")).toBe("A client holds later entries back and asks for what is missing. 🔍")
+    const joined = texts
+      .map((text) => decodeFrame(text))
+      .flatMap((decoded) => (decoded.ok && isEntry(decoded.frame) ? decoded.frame.events : []))
+    expect(joined.map((event) => (event as { text?: string }).text).join("")).toBe(
+      "A client holds later entries back and asks for what is missing. 🔍"
+    )
   })
 
   it("are the examples of PROTOCOL.md", () => {

@@ -40,34 +40,66 @@ describe("a value from an agent's code", () => {
     expect(jsonFault(value)?.code).toBe("TOO_MANY")
   })
 
-  it.each([[null], [""], ["\ud800"], [-0], [{}], [[]], [{ a: [{ b: "c" }] }], [nested(64)], [Object.create(null) as object], [{ constructor: "Lotus", prototype: 1 }]])(
-    "is accepted: %j",
-    (value) => {
-      expect(jsonFault(value)).toBeUndefined()
-    }
-  )
+  it.each([
+    [null],
+    [""],
+    ["\ud800"],
+    [-0],
+    [{}],
+    [[]],
+    [{ a: [{ b: "c" }] }],
+    [nested(64)],
+    [Object.create(null) as object],
+    [{ constructor: "Lotus", prototype: 1 }]
+  ])("is accepted: %j", (value) => {
+    expect(jsonFault(value)).toBeUndefined()
+  })
 })
 
 describe("names", () => {
   it("are offsets only in plain digits (B55)", () => {
-    for (const text of ["-1", "abc", "1.5", "9e99", "٣", " 5", "5 ", "+5", "0x5", "", "05", "9007199254740992", "1".repeat(400)]) {
+    for (const text of [
+      "-1",
+      "abc",
+      "1.5",
+      "9e99",
+      "٣",
+      " 5",
+      "5 ",
+      "+5",
+      "0x5",
+      "",
+      "05",
+      "9007199254740992",
+      "1".repeat(400)
+    ]) {
       expect(parseOffset(text), text).toBeUndefined()
     }
     expect(["0", "5", "9007199254740991"].map(parseOffset)).toEqual([0, 5, Number.MAX_SAFE_INTEGER])
   })
 
   it("are threads only of letters that need no escape (B53)", () => {
-    for (const name of ["../x", "%2e%2e", "a/b", "a\0b", "x".repeat(129), "", ".", "..", "ü", " "]) expect(isThreadName(name), name).toBe(false)
+    for (const name of ["../x", "%2e%2e", "a/b", "a\0b", "x".repeat(129), "", ".", "..", "ü", " "])
+      expect(isThreadName(name), name).toBe(false)
     for (const name of ["t1", "a.b_c~d:e-f", "...", "x".repeat(128)]) expect(isThreadName(name), name).toBe(true)
   })
 
   it("are ids of 1 to 128 characters without control characters", () => {
-    for (const id of ["", "x".repeat(129), "a\u0000", "\u007f", "\u009b31m", 7, null]) expect(isId(id)).toBe(false)
+    for (const id of ["", "x".repeat(129), "a\u0000", "a\u001f", "\u007f", "\u009b31m", 7, null])
+      expect(isId(id)).toBe(false)
     for (const id of ["x", "call_1", "é", "a b", "\ud83d", "x".repeat(128)]) expect(isId(id)).toBe(true)
   })
 
   it("are times only as toISOString writes them", () => {
-    for (const time of ["2026-11-22", "2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000+01:00", "+275760-09-13T00:00:00.000Z", "2026-13-01T00:00:00.000Z", "2026-01-01T24:00:00.000Z", 0]) {
+    for (const time of [
+      "2026-11-22",
+      "2026-11-22T10:00:00Z",
+      "2026-11-22T10:00:00.000+01:00",
+      "+275760-09-13T00:00:00.000Z",
+      "2026-13-01T00:00:00.000Z",
+      "2026-01-01T24:00:00.000Z",
+      0
+    ]) {
       expect(isTimestamp(time), String(time)).toBe(false)
     }
     expect(isTimestamp(new Date().toISOString())).toBe(true)

@@ -17,7 +17,8 @@ const nest = (depth: number, inArrays: boolean): unknown => {
 }
 const parse = (text: string): unknown => JSON.parse(text)
 
-const JUNK: readonly (() => unknown)[] = [
+/** Values of every kind, good in some places and bad in others. */
+export const JUNK: readonly (() => unknown)[] = [
   () => null,
   () => undefined,
   () => true,
@@ -35,6 +36,7 @@ const JUNK: readonly (() => unknown)[] = [
   () => "i".repeat(128),
   () => "i".repeat(129),
   () => "a\nb",
+  () => "\u001f",
   () => "\u0085",
   () => "\ud800",
   () => "2026-11-22T10:00:00.000Z",
@@ -61,7 +63,24 @@ const JUNK: readonly (() => unknown)[] = [
   () => parse('{"a":{"constructor":{"prototype":{}}}}'),
   () => parse('{"constructor":"data"}')
 ]
-const KEYS = ["type", "run", "by", "meta", "extra", "text", "part", "id", "events", "v", "prev", "outcome", "reason", "constructor", "0", ""]
+const KEYS = [
+  "type",
+  "run",
+  "by",
+  "meta",
+  "extra",
+  "text",
+  "part",
+  "id",
+  "events",
+  "v",
+  "prev",
+  "outcome",
+  "reason",
+  "constructor",
+  "0",
+  ""
+]
 
 /** A damaged copy; what is not changed keeps its identity. `types` are words to put into `type`. */
 export const mutate = (value: unknown, random: () => number, types: readonly string[]): unknown => {
@@ -86,10 +105,27 @@ export const mutate = (value: unknown, random: () => number, types: readonly str
     } else if (kind < 0.25 && keys.length > 0) delete copy[pick(keys)]
     else if (kind < 0.55 && keys.length > 0) copy[pick(keys)] = junk()
     else if (kind < 0.75) copy[random() < 0.5 ? pick(KEYS) : `x${Math.floor(random() * 1e6)}`] = junk()
-    else if (kind < 0.8) Object.defineProperty(copy, "__proto__", { value: junk(), enumerable: true, configurable: true, writable: true })
+    else if (kind < 0.8)
+      Object.defineProperty(copy, "__proto__", { value: junk(), enumerable: true, configurable: true, writable: true })
     else if (kind < 0.9) copy["type"] = pick(types)
     else return junk()
     return copy
   }
   return change(value, 0)
+}
+
+/** Every copy of `value` in which one thing is another: each place gets each junk value, is left out, or gets a field more. */
+export function* everyMutation(value: unknown): Generator<unknown> {
+  for (const junk of JUNK) yield junk()
+  if (typeof value !== "object" || value === null) return
+  const isArray = Array.isArray(value)
+  if (!isArray) for (const junk of JUNK) yield { ...value, extra: junk() }
+  for (const key of Object.keys(value)) {
+    const { [key]: inner, ...rest } = value as Record<string, unknown>
+    if (!isArray) yield rest
+    for (const changed of everyMutation(inner)) {
+      if (!isArray) yield { ...value, [key]: changed }
+      else yield value.map((item, index) => (String(index) === key ? changed : (item as unknown)))
+    }
+  }
 }

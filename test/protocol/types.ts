@@ -20,7 +20,12 @@ type Named<Schemas, Plain> = {
 }
 type AllTrue<T> = [T[keyof T]] extends [true] ? true : { [K in keyof T as T[K] extends true ? never : K]: T[K] }
 
-type EventTypes = { [T in Event.EventType]: Same<(typeof EventSchema.EventByType)[T]["Type"], Extract<Event.KnownEvent, { readonly type: T }>> }
+type EventTypes = {
+  [T in Event.EventType]: Same<
+    (typeof EventSchema.EventByType)[T]["Type"],
+    Extract<Event.KnownEvent, { readonly type: T }>
+  >
+}
 export const events: AllTrue<EventTypes> = true
 export const union: Same<typeof EventSchema.KnownEvent.Type, Event.KnownEvent> = true
 

@@ -37,6 +37,17 @@ describe("taking", () => {
     thread.take("r1", 3)
     expect(thread.newestEvents()).toEqual([{ type: "run.started", run: "r1", epoch: 3, from: 7 }])
   })
+  it("counts the end of a called run as a finished call of its caller", () => {
+    const thread = begin()
+    thread.start("r1")
+    thread.take("r1")
+    thread.start("child", { agent: "critic", parent: "r1" })
+    thread.take("child")
+    thread.emit("child", [{ type: "run.finished", run: "child", outcome: { type: "completed" } }], {
+      note: "step/r1/critic"
+    })
+    expect(thread.run("r1")!.settled).toBe(thread.entries.length)
+  })
   it("takes a lost run only where a second try is wanted", () => {
     for (const onWorkerLost of ["fail", "retry"] as const) {
       const thread = begin()

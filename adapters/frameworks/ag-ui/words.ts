@@ -7,7 +7,9 @@
 import type { Event } from "@ag-ui/core"
 import type { KnownEvent, UnknownEvent } from "../../../src/protocol/Event.ts"
 
-type Plain<E> = E extends { readonly type: infer T extends string } ? Omit<E, "type"> & { readonly type: `${T}` } : never
+type Plain<E> = E extends { readonly type: infer T extends string }
+  ? Omit<E, "type"> & { readonly type: `${T}` }
+  : never
 /** An AG-UI event with its type as text instead of the enum, which is the same on the wire. */
 export type AgUiEvent = Plain<Event>
 export type AgUiType = AgUiEvent["type"]
@@ -27,8 +29,13 @@ export const ours = (fields: object): { readonly metadata?: { readonly throughli
   const kept = compact(fields)
   return Object.keys(kept).length === 0 ? {} : { metadata: { throughline: kept } }
 }
+// oxlint-disable-next-line typescript/no-explicit-any -- read from another program; what comes of it is checked before it is appended
 export const oursOf = (event: { readonly metadata?: unknown }): Readonly<Record<string, any>> =>
   (event.metadata as { readonly throughline?: Record<string, unknown> } | undefined)?.throughline ?? {}
 
 /** An event without a word, whole. */
-export const noWord = (event: KnownEvent | UnknownEvent): AgUiEvent => ({ type: "CUSTOM", name: PREFIX + event.type, value: event })
+export const noWord = (event: KnownEvent | UnknownEvent): AgUiEvent => ({
+  type: "CUSTOM",
+  name: PREFIX + event.type,
+  value: event
+})

@@ -83,12 +83,16 @@ export const aiSdkWith =
           finishReason = part.finishReason
           usage = part.totalUsage
         } else if (part.type === "error") throw part.error
-        else if (part.type === "abort") throw run.signal.aborted ? run.signal.reason : new DOMException(part.reason ?? "The stream was aborted.", "AbortError")
+        else if (part.type === "abort")
+          throw run.signal.aborted
+            ? run.signal.reason
+            : new DOMException(part.reason ?? "The stream was aborted.", "AbortError")
       }
       return { text, finishReason, ...(usage === undefined ? {} : { usage }) }
     } catch (error) {
       // Not awaited: a run that is over takes no more events, and the error matters more than they do.
-      for (const event of closeAll(state, run.signal.aborted ? "interrupted" : "error")[1]) run.raw(toRaw(event)).catch(() => {})
+      for (const event of closeAll(state, run.signal.aborted ? "interrupted" : "error")[1])
+        run.raw(toRaw(event)).catch(() => {})
       iterator.return?.().then(undefined, () => {})
       throw error
     } finally {

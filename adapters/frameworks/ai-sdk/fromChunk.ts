@@ -17,7 +17,8 @@ type ChunkOf<T extends Fixed> = Extract<Chunk, { readonly type: T }>
 
 /** Where our own words travel in chunks that have a place for more: `providerMetadata.throughline`. */
 const ours = (chunk: { readonly providerMetadata?: unknown }): Readonly<Record<string, unknown>> =>
-  ((chunk.providerMetadata as { readonly throughline?: Record<string, unknown> } | undefined)?.throughline ?? {}) as never
+  ((chunk.providerMetadata as { readonly throughline?: Record<string, unknown> } | undefined)?.throughline ??
+    {}) as never
 const startOf = (chunk: {
   readonly toolName: string
   readonly title?: string
@@ -32,19 +33,29 @@ const startOf = (chunk: {
   encoding: chunk.inputEncoding
 })
 const metadata = (state: Open, value: unknown): Step =>
-  value === undefined ? say.nothing(state) : [state, [{ type: "custom", name: "message-metadata", value: say.toJson(value), message: state.message }]]
+  value === undefined
+    ? say.nothing(state)
+    : [state, [{ type: "custom", name: "message-metadata", value: say.toJson(value), message: state.message }]]
 const one = (state: Open, event: Said): Step => [state, [event]]
 
 const MAP: { readonly [T in Fixed]: (state: Open, chunk: ChunkOf<T>) => Step } = {
-  start: (state, chunk) => say.both(one(state, { type: "run.started", epoch: 1 }), (next) => metadata(next, chunk.messageMetadata)),
+  start: (state, chunk) =>
+    say.both(one(state, { type: "run.started", epoch: 1 }), (next) => metadata(next, chunk.messageMetadata)),
   finish: (state, chunk) =>
     say.both(metadata(state, chunk.messageMetadata), (next) =>
-      one(next, { type: "run.finished", outcome: { type: "completed", ...say.compact({ reason: chunk.finishReason }) } })
+      one(next, {
+        type: "run.finished",
+        outcome: { type: "completed", ...say.compact({ reason: chunk.finishReason }) }
+      })
     ),
   abort: (state, chunk) =>
-    say.both(say.closeAll(state, "interrupted"), (next) => one(next, { type: "run.finished", outcome: { type: "cancelled", ...say.compact({ reason: chunk.reason }) } })),
+    say.both(say.closeAll(state, "interrupted"), (next) =>
+      one(next, { type: "run.finished", outcome: { type: "cancelled", ...say.compact({ reason: chunk.reason }) } })
+    ),
   error: (state, chunk) =>
-    say.both(say.closeAll(state, "error"), (next) => one(next, { type: "run.finished", outcome: { type: "failed", error: say.toFault(chunk.errorText) } })),
+    say.both(say.closeAll(state, "error"), (next) =>
+      one(next, { type: "run.finished", outcome: { type: "failed", error: say.toFault(chunk.errorText) } })
+    ),
   "message-metadata": (state, chunk) => metadata(state, chunk.messageMetadata),
   "start-step": (state) => say.stepStarted(state, "model"),
   "finish-step": (state) => say.stepFinished(state, "completed"),
@@ -54,7 +65,12 @@ const MAP: { readonly [T in Fixed]: (state: Open, chunk: ChunkOf<T>) => Step } =
   "text-end": (state, chunk) => textEnd(state, chunk.id, chunk.citations),
   "reasoning-start": (state, chunk) => {
     const { visible } = ours(chunk)
-    return say.partStarted(state, "reasoning", chunk.id, visible === "summary" || visible === "redacted" ? visible : "full")
+    return say.partStarted(
+      state,
+      "reasoning",
+      chunk.id,
+      visible === "summary" || visible === "redacted" ? visible : "full"
+    )
   },
   "reasoning-delta": (state, chunk) => say.partDelta(state, "reasoning", chunk.id, chunk.delta),
   "reasoning-end": (state, chunk) => say.partFinished(state, "reasoning", chunk.id),
@@ -64,14 +80,19 @@ const MAP: { readonly [T in Fixed]: (state: Open, chunk: ChunkOf<T>) => Step } =
   "tool-input-error": (state, chunk) => {
     const isStarted = state.calls.get(chunk.toolCallId)?.phase === "input"
     return say.both(isStarted ? say.nothing(state) : say.callStarted(state, chunk.toolCallId, startOf(chunk)), (next) =>
-      say.callFinished(next, chunk.toolCallId, { type: "invalid", input: say.toJson(chunk.input), error: say.toFault(chunk.errorText) })
+      say.callFinished(next, chunk.toolCallId, {
+        type: "invalid",
+        input: say.toJson(chunk.input),
+        error: say.toFault(chunk.errorText)
+      })
     )
   },
   "tool-output-available": (state, chunk) =>
     chunk.preliminary === true
       ? say.callProgress(state, chunk.toolCallId, chunk.output)
       : say.callFinished(state, chunk.toolCallId, { type: "ok", output: say.toJson(chunk.output) }),
-  "tool-output-error": (state, chunk) => say.callFinished(state, chunk.toolCallId, { type: "failed", error: say.toFault(chunk.errorText) }),
+  "tool-output-error": (state, chunk) =>
+    say.callFinished(state, chunk.toolCallId, { type: "failed", error: say.toFault(chunk.errorText) }),
   "tool-output-denied": (state, chunk) => say.callFinished(state, chunk.toolCallId, { type: "denied" }),
   "tool-approval-request": (state, chunk) =>
     one(state, {
@@ -91,16 +112,25 @@ const MAP: { readonly [T in Fixed]: (state: Open, chunk: ChunkOf<T>) => Step } =
       resolver: "person"
     }),
   "source-url": (state, chunk) => say.sourceCited(state, chunk.sourceId, { url: chunk.url, title: chunk.title }),
-  "source-document": (state, chunk) => say.sourceCited(state, chunk.sourceId, { title: chunk.title, mediaType: chunk.mediaType, name: chunk.filename }),
+  "source-document": (state, chunk) =>
+    say.sourceCited(state, chunk.sourceId, { title: chunk.title, mediaType: chunk.mediaType, name: chunk.filename }),
   file: (state, chunk) => say.fileAdded(state, chunk.url, chunk.mediaType, "output"),
   "reasoning-file": (state, chunk) => say.fileAdded(state, chunk.url, chunk.mediaType, "reasoning"),
   custom: (state, chunk) => one(state, { type: "custom", name: chunk.kind, value: null }),
   "steering-message": (state, chunk) =>
-    one(state, { type: "interrupt.applied", interrupt: chunk.id, ...say.compact({ step: state.step }), outcome: { type: "applied" } } as Said)
+    one(state, {
+      type: "interrupt.applied",
+      interrupt: chunk.id,
+      ...say.compact({ step: state.step }),
+      outcome: { type: "applied" }
+    } as Said)
 }
 
 /** `data-throughline.<type>` is one of our events, if it still is one; any other name is the application's. */
-const data = (state: Open, chunk: { readonly type: string; readonly id?: string; readonly data?: unknown; readonly transient?: boolean }): Step => {
+const data = (
+  state: Open,
+  chunk: { readonly type: string; readonly id?: string; readonly data?: unknown; readonly transient?: boolean }
+): Step => {
   const name = chunk.type.slice("data-".length)
   if (name.startsWith("throughline.")) {
     const checked = checkEvent({ ...(chunk.data as object), run: "run" })
@@ -109,12 +139,18 @@ const data = (state: Open, chunk: { readonly type: string; readonly id?: string;
       return one(state, event as Said)
     }
   }
-  return one(state, { type: "custom", name, value: say.toJson(chunk.data), ...say.compact({ id: chunk.id, transient: chunk.transient }) } as Said)
+  return one(state, {
+    type: "custom",
+    name,
+    value: say.toJson(chunk.data),
+    ...say.compact({ id: chunk.id, transient: chunk.transient })
+  } as Said)
 }
 
 /** What one chunk says. Never throws for a chunk it does not know: that is a custom event. */
 export const fromChunk = (state: Open, chunk: Chunk): Step => {
   if (chunk.type.startsWith("data-")) return data(state, chunk as { readonly type: string })
-  if (!Object.hasOwn(MAP, chunk.type)) return one(state, { type: "custom", name: `ai-sdk.${chunk.type}`, value: say.toJson(chunk) })
+  if (!Object.hasOwn(MAP, chunk.type))
+    return one(state, { type: "custom", name: `ai-sdk.${chunk.type}`, value: say.toJson(chunk) })
   return (MAP[chunk.type as Fixed] as (state: Open, chunk: Chunk) => Step)(state, chunk)
 }

@@ -13,7 +13,8 @@ type UserPart = Exclude<Content, string>[number]
 type ToolOutput = ToolResultPart["output"]
 type ToolPart = Extract<HistoryPart, { readonly type: "tool" }>
 
-const textOf = (part: MessagePart): string => (part.type === "text" ? part.text : part.type === "data" ? `${part.name}: ${JSON.stringify(part.value)}` : part.url)
+const textOf = (part: MessagePart): string =>
+  part.type === "text" ? part.text : part.type === "data" ? `${part.name}: ${JSON.stringify(part.value)}` : part.url
 /** A `data:` URL as the base64 in it, any other URL as a URL that the provider may fetch. */
 const dataOf = (url: string): string | URL => {
   const match = /^data:[^,]*;base64,(.*)$/s.exec(url)
@@ -21,7 +22,12 @@ const dataOf = (url: string): string | URL => {
 }
 const userPart = (part: MessagePart): UserPart =>
   part.type === "file" && URL.canParse(part.url)
-    ? { type: "file", data: dataOf(part.url), mediaType: part.mediaType, ...(part.name === undefined ? {} : { filename: part.name }) }
+    ? {
+        type: "file",
+        data: dataOf(part.url),
+        mediaType: part.mediaType,
+        ...(part.name === undefined ? {} : { filename: part.name })
+      }
     : { type: "text", text: textOf(part) }
 
 const outputOf = (outcome: ToolOutcome): ToolOutput => {
@@ -53,7 +59,12 @@ const assistant = (message: HistoryMessage): ModelMessage[] => {
   const flush = (): void => {
     if (content.length > 0) messages.push({ role: "assistant", content: content as never })
     if (calls.length > 0) {
-      const results = calls.map((part): ToolResultPart => ({ type: "tool-result", toolCallId: part.call, toolName: part.name, output: outputOf(part.outcome) }))
+      const results = calls.map((part): ToolResultPart => ({
+        type: "tool-result",
+        toolCallId: part.call,
+        toolName: part.name,
+        output: outputOf(part.outcome)
+      }))
       messages.push({ role: "tool", content: results })
     }
     content = []
@@ -76,7 +87,9 @@ const assistant = (message: HistoryMessage): ModelMessage[] => {
 /** Oldest first, as `history()` answers. Messages with nothing that a model reads are left out. */
 export const toModelMessages = (history: readonly HistoryMessage[]): ModelMessage[] =>
   history.flatMap((message): ModelMessage[] => {
-    const parts = message.parts.filter((part): part is MessagePart => part.type === "text" || part.type === "file" || part.type === "data")
+    const parts = message.parts.filter(
+      (part): part is MessagePart => part.type === "text" || part.type === "file" || part.type === "data"
+    )
     switch (message.role) {
       case "assistant":
       case "tool":

@@ -36,7 +36,11 @@ export interface Open {
 }
 export type Step = readonly [Open, readonly Said[]]
 
-export const open = (options: { readonly message: Id; readonly scope: string; readonly askExpiresAt: string }): Open => ({
+export const open = (options: {
+  readonly message: Id
+  readonly scope: string
+  readonly askExpiresAt: string
+}): Open => ({
   ...options,
   made: 0,
   parts: new Map(),
@@ -63,9 +67,15 @@ export const toJson = (value: unknown): Json => {
 }
 /** What went wrong, for everyone who watches: the error's own message, without its stack. */
 export const toFault = (error: unknown): Fault =>
-  fault("AGENT_FAILED", (error instanceof Error ? error.message : typeof error === "string" ? error : "the call failed").slice(0, 1000))
+  fault(
+    "AGENT_FAILED",
+    (error instanceof Error ? error.message : typeof error === "string" ? error : "the call failed").slice(0, 1000)
+  )
 
-const make = (state: Open, kind: string): readonly [Open, Id] => [{ ...state, made: state.made + 1 }, `${state.scope}.${kind}${state.made + 1}`]
+const make = (state: Open, kind: string): readonly [Open, Id] => [
+  { ...state, made: state.made + 1 },
+  `${state.scope}.${kind}${state.made + 1}`
+]
 const place = (state: Open) => ({ message: state.message, ...(state.step === undefined ? {} : { step: state.step }) })
 
 export const stepStarted = (state: Open, name: string): Step => {
@@ -83,12 +93,21 @@ export const stepFinished = (
 }
 
 type PartKind = "text" | "reasoning"
-export const partStarted = (state: Open, kind: PartKind, theirs: string, visible: "full" | "summary" | "redacted" = "full"): Step => {
+export const partStarted = (
+  state: Open,
+  kind: PartKind,
+  theirs: string,
+  visible: "full" | "summary" | "redacted" = "full"
+): Step => {
   const [next, part] = make(state, kind === "text" ? "t" : "r")
   const parts = new Map(next.parts).set(`${kind}:${theirs}`, part)
   return [
     { ...next, parts },
-    [kind === "text" ? { type: "text.started", ...place(state), part } : { type: "reasoning.started", ...place(state), part, visible }]
+    [
+      kind === "text"
+        ? { type: "text.started", ...place(state), part }
+        : { type: "reasoning.started", ...place(state), part, visible }
+    ]
   ]
 }
 export const partDelta = (state: Open, kind: PartKind, theirs: string, text: string): Step => {
@@ -98,12 +117,20 @@ export const partDelta = (state: Open, kind: PartKind, theirs: string, text: str
   const [next, started] = partStarted(state, kind, theirs)
   return [next, [...started, { type, part: next.parts.get(`${kind}:${theirs}`)!, text }]]
 }
-export const partFinished = (state: Open, kind: PartKind, theirs: string, more: { readonly citations?: readonly { readonly source: Id }[] } = {}): Step => {
+export const partFinished = (
+  state: Open,
+  kind: PartKind,
+  theirs: string,
+  more: { readonly citations?: readonly { readonly source: Id }[] } = {}
+): Step => {
   const part = state.parts.get(`${kind}:${theirs}`)
   if (part === undefined) return nothing(state)
   const parts = new Map(state.parts)
   parts.delete(`${kind}:${theirs}`)
-  return [{ ...state, parts }, [kind === "text" ? { type: "text.finished", part, ...more } : { type: "reasoning.finished", part }]]
+  return [
+    { ...state, parts },
+    [kind === "text" ? { type: "text.finished", part, ...more } : { type: "reasoning.finished", part }]
+  ]
 }
 
 export interface CallStart {
@@ -113,7 +140,10 @@ export interface CallStart {
   readonly dynamic?: boolean | undefined
   readonly encoding?: "json" | "text" | undefined
 }
-const setCall = (state: Open, theirs: string, call: Call): Open => ({ ...state, calls: new Map(state.calls).set(theirs, call) })
+const setCall = (state: Open, theirs: string, call: Call): Open => ({
+  ...state,
+  calls: new Map(state.calls).set(theirs, call)
+})
 export const callStarted = (state: Open, theirs: string, start: CallStart): Step => {
   // A model that numbers its calls anew in every step uses an id again; the earlier call is another one.
   const isFree = isId(theirs) && !state.calls.has(theirs)
@@ -122,22 +152,38 @@ export const callStarted = (state: Open, theirs: string, start: CallStart): Step
   const executor = start.providerExecuted === true ? "provider" : "agent"
   return [
     setCall(next, theirs, { call: made, phase: "input" }),
-    [{ type: "tool.started", ...place(state), call: made, name, executor, ...compact({ title, dynamic, encoding }) } as Said]
+    [
+      {
+        type: "tool.started",
+        ...place(state),
+        call: made,
+        name,
+        executor,
+        ...compact({ title, dynamic, encoding })
+      } as Said
+    ]
   ]
 }
 export const callDelta = (state: Open, theirs: string, text: string): Step => {
   const call = state.calls.get(theirs)
-  return call === undefined || call.phase !== "input" ? nothing(state) : [state, [{ type: "tool.delta", call: call.call, text }]]
+  return call === undefined || call.phase !== "input"
+    ? nothing(state)
+    : [state, [{ type: "tool.delta", call: call.call, text }]]
 }
 export const called = (state: Open, theirs: string, start: CallStart, input: unknown): Step => {
   const before = state.calls.get(theirs)
   const [next, started] = before?.phase === "input" ? nothing(state) : callStarted(state, theirs, start)
   const { call } = next.calls.get(theirs)!
-  return [setCall(next, theirs, { call, phase: "called" }), [...started, { type: "tool.called", call, input: toJson(input) }]]
+  return [
+    setCall(next, theirs, { call, phase: "called" }),
+    [...started, { type: "tool.called", call, input: toJson(input) }]
+  ]
 }
 export const callProgress = (state: Open, theirs: string, output: unknown): Step => {
   const call = state.calls.get(theirs)
-  return call === undefined || call.phase === "done" ? nothing(state) : [state, [{ type: "tool.progress", call: call.call, output: toJson(output) }]]
+  return call === undefined || call.phase === "done"
+    ? nothing(state)
+    : [state, [{ type: "tool.progress", call: call.call, output: toJson(output) }]]
 }
 /** Ends a call once; a result for a call of an earlier stream is said too, under its own id. */
 export const callFinished = (state: Open, theirs: string, outcome: ToolOutcome): Step => {
@@ -157,16 +203,23 @@ export interface SourceFields {
 export const sourceCited = (state: Open, source: Id, fields: SourceFields): Step =>
   state.sources.has(source) || !isId(source)
     ? nothing(state)
-    : [{ ...state, sources: new Set(state.sources).add(source) }, [{ type: "source.cited", ...place(state), source, ...compact(fields) } as Said]]
+    : [
+        { ...state, sources: new Set(state.sources).add(source) },
+        [{ type: "source.cited", ...place(state), source, ...compact(fields) } as Said]
+      ]
 export const fileAdded = (state: Open, url: string, mediaType: string, purpose: "output" | "reasoning"): Step => {
   const [next, file] = make(state, "f")
-  return [next, [{ type: "file.added", ...place(state), file, url, mediaType, ...(purpose === "reasoning" ? { purpose } : {}) }]]
+  return [
+    next,
+    [{ type: "file.added", ...place(state), file, url, mediaType, ...(purpose === "reasoning" ? { purpose } : {}) }]
+  ]
 }
 
 /** Ends everything that is open, as when the stream stops early: calls without an outcome count as cancelled. */
 export const closeAll = (state: Open, reason: FinishReason): Step => {
   const events: Said[] = []
-  for (const [key, part] of state.parts) events.push({ type: key.startsWith("text:") ? "text.finished" : "reasoning.finished", part })
+  for (const [key, part] of state.parts)
+    events.push({ type: key.startsWith("text:") ? "text.finished" : "reasoning.finished", part })
   for (const { call, phase } of state.calls.values()) {
     if (phase !== "done") events.push({ type: "tool.finished", call, outcome: { type: "cancelled" } })
   }

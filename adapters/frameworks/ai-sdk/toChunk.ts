@@ -21,7 +21,13 @@ export interface Told {
   readonly steers: ReadonlyMap<Id, readonly SteerPart[]>
 }
 type Step = readonly [Told, readonly Chunk[]]
-export const told = (message: Id): Told => ({ message, calls: new Map(), sources: new Map(), approvals: new Set(), steers: new Map() })
+export const told = (message: Id): Told => ({
+  message,
+  calls: new Map(),
+  sources: new Map(),
+  approvals: new Set(),
+  steers: new Map()
+})
 
 /** An event for which there is no word, whole. `id` makes a later one replace an earlier one. */
 const noWord = (event: KnownEvent | UnknownEvent, id?: string): Chunk => {
@@ -29,13 +35,21 @@ const noWord = (event: KnownEvent | UnknownEvent, id?: string): Chunk => {
   return { type: `data-throughline.${event.type}`, data, ...compact({ id }) } as Chunk
 }
 const only = (told: Told, ...chunks: readonly Chunk[]): Step => [told, chunks]
-const isKind = (name: string): name is `${string}.${string}` => /^[^.]+\..+$/.test(name) && !name.startsWith("throughline.")
+const isKind = (name: string): name is `${string}.${string}` =>
+  /^[^.]+\..+$/.test(name) && !name.startsWith("throughline.")
 
 type Source = NonNullable<Extract<Chunk, { readonly type: "text-end" }>["citations"]>[number]["source"]
 const sdkSource = ({ source, url, title, mediaType, name }: SourceCited): Source =>
   url !== undefined
     ? { type: "source", sourceType: "url", id: source, url, ...compact({ title }) }
-    : { type: "source", sourceType: "document", id: source, mediaType: mediaType ?? "text/plain", title: title ?? name ?? source, ...compact({ filename: name }) }
+    : {
+        type: "source",
+        sourceType: "document",
+        id: source,
+        mediaType: mediaType ?? "text/plain",
+        title: title ?? name ?? source,
+        ...compact({ filename: name })
+      }
 const toolFields = ({ title, executor, dynamic }: ToolStarted) => ({
   ...compact({ title, dynamic }),
   ...(executor === "provider" ? { providerExecuted: true } : {})
@@ -43,10 +57,12 @@ const toolFields = ({ title, executor, dynamic }: ToolStarted) => ({
 
 const MAP: { readonly [T in EventType]: (told: Told, event: EventOf<T>) => Step } = {
   "run.accepted": (told, event) => only(told, noWord(event)),
-  "run.started": (told, event) => (event.epoch === 1 ? only(told, { type: "start", messageId: told.message }) : only(told, noWord(event))),
+  "run.started": (told, event) =>
+    event.epoch === 1 ? only(told, { type: "start", messageId: told.message }) : only(told, noWord(event)),
   "run.status": (told, event) => only(told, noWord(event, "status")),
   "run.heartbeat": (told) => only(told),
-  "run.suspended": (told, event) => (event.why === "asked" ? only(told, { type: "finish", finishReason: "tool-calls" }) : only(told, noWord(event))),
+  "run.suspended": (told, event) =>
+    event.why === "asked" ? only(told, { type: "finish", finishReason: "tool-calls" }) : only(told, noWord(event)),
   "run.finished": (told, { outcome }) =>
     only(
       told,
@@ -64,37 +80,73 @@ const MAP: { readonly [T in EventType]: (told: Told, event: EventOf<T>) => Step 
   "text.finished": (told, event) => {
     const citations = (event.citations ?? []).flatMap(({ source, start, end, quote }) => {
       const cited = told.sources.get(source)
-      return cited === undefined ? [] : [{ source: sdkSource(cited), ...compact({ startIndex: start, endIndex: end, citedText: quote }) }]
+      return cited === undefined
+        ? []
+        : [{ source: sdkSource(cited), ...compact({ startIndex: start, endIndex: end, citedText: quote }) }]
     })
     return only(told, { type: "text-end", id: event.part, ...(citations.length === 0 ? {} : { citations }) })
   },
   "reasoning.started": (told, { part, visible }) =>
-    only(told, { type: "reasoning-start", id: part, ...(visible === "full" ? {} : { providerMetadata: { throughline: { visible } } }) }),
+    only(told, {
+      type: "reasoning-start",
+      id: part,
+      ...(visible === "full" ? {} : { providerMetadata: { throughline: { visible } } })
+    }),
   "reasoning.delta": (told, event) => only(told, { type: "reasoning-delta", id: event.part, delta: event.text }),
   "reasoning.finished": (told, event) => only(told, { type: "reasoning-end", id: event.part }),
   "tool.started": (told, event) => [
     { ...told, calls: new Map(told.calls).set(event.call, event) },
-    [{ type: "tool-input-start", toolCallId: event.call, toolName: event.name, ...compact({ inputEncoding: event.encoding }), ...toolFields(event) }]
+    [
+      {
+        type: "tool-input-start",
+        toolCallId: event.call,
+        toolName: event.name,
+        ...compact({ inputEncoding: event.encoding }),
+        ...toolFields(event)
+      }
+    ]
   ],
-  "tool.delta": (told, event) => only(told, { type: "tool-input-delta", toolCallId: event.call, inputTextDelta: event.text }),
+  "tool.delta": (told, event) =>
+    only(told, { type: "tool-input-delta", toolCallId: event.call, inputTextDelta: event.text }),
   "tool.called": (told, event) => {
     const call = told.calls.get(event.call)
-    return only(told, { type: "tool-input-available", toolCallId: event.call, toolName: call?.name ?? "tool", input: event.input, ...(call === undefined ? {} : toolFields(call)) })
+    return only(told, {
+      type: "tool-input-available",
+      toolCallId: event.call,
+      toolName: call?.name ?? "tool",
+      input: event.input,
+      ...(call === undefined ? {} : toolFields(call))
+    })
   },
   "tool.progress": (told, event) => {
     const { output, label, fraction, append } = event
     const isOutputAlone = output !== undefined && label === undefined && fraction === undefined && append === undefined
-    return only(told, isOutputAlone ? { type: "tool-output-available", toolCallId: event.call, output, preliminary: true } : noWord(event, event.call))
+    return only(
+      told,
+      isOutputAlone
+        ? { type: "tool-output-available", toolCallId: event.call, output, preliminary: true }
+        : noWord(event, event.call)
+    )
   },
   "tool.finished": (told, { call, outcome }) => {
     const failed = (errorText: string): Step => only(told, { type: "tool-output-error", toolCallId: call, errorText })
     switch (outcome.type) {
       case "ok":
-        return only(told, { type: "tool-output-available", toolCallId: call, output: outcome.output ?? outcome.parts ?? null })
+        return only(told, {
+          type: "tool-output-available",
+          toolCallId: call,
+          output: outcome.output ?? outcome.parts ?? null
+        })
       case "failed":
         return failed(outcome.error.message)
       case "invalid":
-        return only(told, { type: "tool-input-error", toolCallId: call, toolName: told.calls.get(call)?.name ?? "tool", input: outcome.input, errorText: outcome.error.message })
+        return only(told, {
+          type: "tool-input-error",
+          toolCallId: call,
+          toolName: told.calls.get(call)?.name ?? "tool",
+          input: outcome.input,
+          errorText: outcome.error.message
+        })
       case "denied":
         return only(told, { type: "tool-output-denied", toolCallId: call })
       case "cancelled":
@@ -105,36 +157,70 @@ const MAP: { readonly [T in EventType]: (told: Told, event: EventOf<T>) => Step 
   },
   "ask.opened": (told, event) => {
     if (event.kind !== "approval" || event.call === undefined) return only(told, noWord(event, event.ask))
-    const approval: Chunk = { type: "tool-approval-request", approvalId: event.ask, toolCallId: event.call, ...compact({ reason: event.reason }) }
+    const approval: Chunk = {
+      type: "tool-approval-request",
+      approvalId: event.ask,
+      toolCallId: event.call,
+      ...compact({ reason: event.reason })
+    }
     return [{ ...told, approvals: new Set(told.approvals).add(event.ask) }, [approval]]
   },
   "ask.resolved": (told, event) => {
     if (!told.approvals.has(event.ask)) return only(told, noWord(event, event.ask))
     const { answer } = event
     const reason = answer.type === "denied" ? answer.reason : answer.type === "approved" ? undefined : answer.type
-    return only(told, { type: "tool-approval-response", approvalId: event.ask, approved: answer.type === "approved", ...compact({ reason }) })
+    return only(told, {
+      type: "tool-approval-response",
+      approvalId: event.ask,
+      approved: answer.type === "approved",
+      ...compact({ reason })
+    })
   },
   "interrupt.received": (told, event) => {
     const { interrupt } = event
     if (interrupt.kind !== "steer" || event.verdict.type !== "accepted") return only(told, noWord(event, interrupt.id))
     const parts = interrupt.message.parts.flatMap((part): SteerPart[] =>
-      part.type === "text" ? [{ type: "text", text: part.text }] : part.type === "file" ? [{ type: "file", url: part.url, mediaType: part.mediaType }] : []
+      part.type === "text"
+        ? [{ type: "text", text: part.text }]
+        : part.type === "file"
+          ? [{ type: "file", url: part.url, mediaType: part.mediaType }]
+          : []
     )
     return [{ ...told, steers: new Map(told.steers).set(interrupt.id, parts) }, [noWord(event, interrupt.id)]]
   },
   "interrupt.applied": (told, event) => {
     const parts = told.steers.get(event.interrupt)
     const isSteer = parts !== undefined && event.outcome.type === "applied"
-    return only(told, isSteer ? { type: "steering-message", id: event.interrupt, parts: [...parts] } : noWord(event, event.interrupt))
+    return only(
+      told,
+      isSteer ? { type: "steering-message", id: event.interrupt, parts: [...parts] } : noWord(event, event.interrupt)
+    )
   },
   "state.snapshot": (told, event) => only(told, noWord(event, event.doc)),
   "state.delta": (told, event) => only(told, noWord(event)),
-  "file.added": (told, event) => only(told, { type: event.purpose === "reasoning" ? "reasoning-file" : "file", url: event.url, mediaType: event.mediaType }),
+  "file.added": (told, event) =>
+    only(told, {
+      type: event.purpose === "reasoning" ? "reasoning-file" : "file",
+      url: event.url,
+      mediaType: event.mediaType
+    }),
   "source.cited": (told, event) => {
     const source = sdkSource(event)
     const next = { ...told, sources: new Map(told.sources).set(event.source, event) }
-    if (source.sourceType === "url") return only(next, { type: "source-url", sourceId: source.id, url: source.url, ...compact({ title: source.title }) })
-    return only(next, { type: "source-document", sourceId: source.id, mediaType: source.mediaType, title: source.title, ...compact({ filename: source.filename }) })
+    if (source.sourceType === "url")
+      return only(next, {
+        type: "source-url",
+        sourceId: source.id,
+        url: source.url,
+        ...compact({ title: source.title })
+      })
+    return only(next, {
+      type: "source-document",
+      sourceId: source.id,
+      mediaType: source.mediaType,
+      title: source.title,
+      ...compact({ filename: source.filename })
+    })
   },
   custom: (told, event) =>
     only(
@@ -143,7 +229,11 @@ const MAP: { readonly [T in EventType]: (told: Told, event: EventOf<T>) => Step 
         ? { type: "message-metadata", messageMetadata: event.value }
         : event.value === null && event.id === undefined && isKind(event.name)
           ? { type: "custom", kind: event.name }
-          : ({ type: `data-${event.name}`, data: event.value, ...compact({ id: event.id, transient: event.transient }) } as Chunk)
+          : ({
+              type: `data-${event.name}`,
+              data: event.value,
+              ...compact({ id: event.id, transient: event.transient })
+            } as Chunk)
     ),
   "content.erased": (told, event) => only(told, noWord(event))
 }

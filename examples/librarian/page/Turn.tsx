@@ -1,7 +1,7 @@
 /**
  * One question and what became of it.
  */
-import { memo, useCallback, useMemo, useState } from "react"
+import { memo, useCallback, useMemo, useRef, useState } from "react"
 import type { ViewInterrupt, ViewRun, ViewSource, ViewText } from "throughline/client"
 import { Calls, Reasoning, StatusLine } from "./Activity.tsx"
 import { troubleOf } from "./faults.ts"
@@ -20,10 +20,13 @@ interface TurnProps {
 export const Turn = memo(({ turn, onOpen, onRetry }: TurnProps) => {
   const { run, parts } = turn
   const cited = useMemo(() => sources(parts), [parts])
+  // The same function however much is added: passages that are on the screen are not set again.
+  const latest = useRef(parts)
+  latest.current = parts
   const openById = useCallback((id: string) => {
-    const source = parts.find((part): part is ViewSource => part.type === "source" && part.id === id)
+    const source = latest.current.find((part): part is ViewSource => part.type === "source" && part.id === id)
     if (source !== undefined) onOpen(source)
-  }, [parts, onOpen])
+  }, [onOpen])
   const active = isActive(run)
   return (
     <article className="turn" aria-label={turn.question === "" ? "Run" : turn.question} aria-busy={active}>

@@ -7,6 +7,7 @@ import { wsClient } from "throughline/adapters/gateways/ws/client"
 import { openThread } from "throughline/client"
 import { App } from "./App.tsx"
 import type { LibraryCard } from "./App.tsx"
+import { paced } from "./pace.ts"
 
 const address = (thread: string): string => `?thread=${encodeURIComponent(thread)}`
 const named = new URLSearchParams(location.search).get("thread")
@@ -24,7 +25,7 @@ const boot = async (): Promise<void> => {
   const thread = openThread({ endpoint: `${location.origin}/api`, thread: name, gateways: [azureWebPubSubClient(), wsClient()] })
   // In the browser's console `thread.view` is what the page shows.
   Object.assign(globalThis, { thread })
-  root.render(<App thread={thread} library={library} onNew={() => location.assign(address(crypto.randomUUID()))} />)
+  root.render(<App thread={paced(thread)} library={library} onNew={() => location.assign(address(crypto.randomUUID()))} />)
 }
 boot().catch(() => {
   root.render(

@@ -45,7 +45,9 @@ export const KnownEvent = Schema.Union(Object.values(EventByType)) as unknown as
 
 /** Kept as it came: a type, perhaps a run, and any JSON. */
 export const UnknownEvent = open({
-  type: Id.check(Schema.makeFilter((type: string) => !Object.hasOwn(EventByType, type), { expected: "a type of another version" })),
+  type: Id.check(
+    Schema.makeFilter((type: string) => !Object.hasOwn(EventByType, type), { expected: "a type of another version" })
+  ),
   ...Run.base,
   run: Schema.optionalKey(Id)
 }) as unknown as Schema.Codec<Plain.UnknownEvent>

@@ -73,7 +73,12 @@ export const StateSnapshot = open({
   message: Schema.optionalKey(Id),
   value: Json
 })
-export const StateDelta = open({ type: Schema.Literal("state.delta"), ...mayBeOfRun, doc: Id, patch: Schema.Array(PatchOperation) })
+export const StateDelta = open({
+  type: Schema.Literal("state.delta"),
+  ...mayBeOfRun,
+  doc: Id,
+  patch: Schema.Array(PatchOperation)
+})
 
 export const FileAdded = open({
   type: Schema.Literal("file.added"),

@@ -20,7 +20,12 @@ export const RunAccepted = open({
   tags: Schema.optionalKey(TextByKey),
   deadline: Schema.optionalKey(Timestamp)
 })
-export const RunStarted = open({ type: Schema.Literal("run.started"), ...ofRun, epoch: Positive, from: Schema.optionalKey(Count) })
+export const RunStarted = open({
+  type: Schema.Literal("run.started"),
+  ...ofRun,
+  epoch: Positive,
+  from: Schema.optionalKey(Count)
+})
 export const RunStatus = open({
   type: Schema.Literal("run.status"),
   ...ofRun,

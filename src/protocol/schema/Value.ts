@@ -6,7 +6,15 @@ import { Count, Id, Json, open } from "./open.ts"
 const Text = Schema.optionalKey(Schema.String)
 
 export const Role = Schema.Literals(["user", "assistant", "system", "developer", "tool"])
-export const FinishReason = Schema.Literals(["stop", "length", "content-filter", "tool-calls", "error", "interrupted", "other"])
+export const FinishReason = Schema.Literals([
+  "stop",
+  "length",
+  "content-filter",
+  "tool-calls",
+  "error",
+  "interrupted",
+  "other"
+])
 
 export const Usage = open({
   provider: Text,
@@ -25,7 +33,12 @@ export const MessagePart = Schema.Union([
   open({ type: Schema.Literal("data"), name: Schema.String, value: Json })
 ])
 
-export const Citation = open({ source: Id, start: Schema.optionalKey(Count), end: Schema.optionalKey(Count), quote: Text })
+export const Citation = open({
+  source: Id,
+  start: Schema.optionalKey(Count),
+  end: Schema.optionalKey(Count),
+  quote: Text
+})
 
 export const RunOutcome = Schema.Union([
   open({
@@ -39,7 +52,11 @@ export const RunOutcome = Schema.Union([
 ])
 
 export const ToolOutcome = Schema.Union([
-  open({ type: Schema.Literal("ok"), output: Schema.optionalKey(Json), parts: Schema.optionalKey(Schema.Array(MessagePart)) }),
+  open({
+    type: Schema.Literal("ok"),
+    output: Schema.optionalKey(Json),
+    parts: Schema.optionalKey(Schema.Array(MessagePart))
+  }),
   open({ type: Schema.Literal("failed"), error: Fault }),
   open({ type: Schema.Literal("invalid"), input: Json, error: Fault }),
   open({ type: Schema.Literal("denied"), reason: Text }),
@@ -68,7 +85,9 @@ export const Verdict = Schema.Union([
 /** RFC 6901, and not one that reaches a prototype. */
 export const Pointer = Schema.String.check(
   Schema.isPattern(/^(\/([^~/]|~[01])*)*$/, { expected: "a JSON Pointer" }),
-  Schema.makeFilter((text: string) => !/\/(__proto__|constructor\/prototype)(\/|$)/.test(text), { expected: "a path that cannot reach a prototype" })
+  Schema.makeFilter((text: string) => !/\/(__proto__|constructor\/prototype)(\/|$)/.test(text), {
+    expected: "a path that cannot reach a prototype"
+  })
 )
 /** One operation of RFC 6902. */
 export const PatchOperation = Schema.Union([

@@ -10,11 +10,20 @@ import { MAX_ID_LENGTH } from "../Limits.ts"
 import { isId, isThreadName, THREAD_NAME, TIMESTAMP } from "../Id.ts"
 
 /** 1–128 characters, no control characters. */
-export const Id = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(MAX_ID_LENGTH), Schema.makeFilter(isId, { expected: "an id of 1–128 characters without control characters" }))
+export const Id = Schema.String.check(
+  Schema.isMinLength(1),
+  Schema.isMaxLength(MAX_ID_LENGTH),
+  Schema.makeFilter(isId, { expected: "an id of 1–128 characters without control characters" })
+)
 /** 1–128 of `[A-Za-z0-9._~:-]`, not `.` or `..`. */
-export const ThreadName = Schema.String.check(Schema.isPattern(THREAD_NAME), Schema.makeFilter(isThreadName, { expected: "a thread's name" }))
+export const ThreadName = Schema.String.check(
+  Schema.isPattern(THREAD_NAME),
+  Schema.makeFilter(isThreadName, { expected: "a thread's name" })
+)
 /** As `toISOString` writes it. */
-export const Timestamp = Schema.String.check(Schema.isPattern(TIMESTAMP, { expected: "a time such as 2026-01-31T12:00:00.000Z" }))
+export const Timestamp = Schema.String.check(
+  Schema.isPattern(TIMESTAMP, { expected: "a time such as 2026-01-31T12:00:00.000Z" })
+)
 
 /** 0, 1, 2, … */
 export const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
@@ -46,9 +55,14 @@ export const open = <const F extends Schema.Struct.Fields>(
 ): Schema.Codec<Schema.Struct<F>["Type"], Schema.Struct<F>["Encoded"]> & { readonly fields: F } => {
   // The record applies to known fields too, which have limits of their own; so the limits are in the filter.
   const isAcceptedRest = Schema.makeFilter(
-    (value: object) => Object.entries(value).every(([key, member]) => Object.hasOwn(fields, key) || (!isForbidden(key, member) && jsonCheck(member) === undefined)),
+    (value: object) =>
+      Object.entries(value).every(
+        ([key, member]) => Object.hasOwn(fields, key) || (!isForbidden(key, member) && jsonCheck(member) === undefined)
+      ),
     { expected: "unknown fields to be JSON, nested at most 64 deep, without keys that reach a prototype" }
   )
-  const schema = Schema.StructWithRest(Schema.Struct(fields), [Schema.Record(Schema.String, Schema.Json)]).check(isAcceptedRest)
+  const schema = Schema.StructWithRest(Schema.Struct(fields), [Schema.Record(Schema.String, Schema.Json)]).check(
+    isAcceptedRest
+  )
   return Object.assign(schema, { fields }) as never
 }

@@ -37,11 +37,36 @@ const CHUNKS: readonly UIMessageChunk[] = [
   { type: "text-start", id: "x.t3" },
   { type: "text-delta", id: "x.t3", delta: "Hello" },
   { type: "source-url", sourceId: "s1", url: "https://docs.example/a", title: "A" },
-  { type: "text-end", id: "x.t3", citations: [{ source: { type: "source", sourceType: "url", id: "s1", url: "https://docs.example/a", title: "A" }, startIndex: 0, endIndex: 5, citedText: "h" }] },
+  {
+    type: "text-end",
+    id: "x.t3",
+    citations: [
+      {
+        source: { type: "source", sourceType: "url", id: "s1", url: "https://docs.example/a", title: "A" },
+        startIndex: 0,
+        endIndex: 5,
+        citedText: "h"
+      }
+    ]
+  },
   { type: "source-document", sourceId: "s2", mediaType: "text/markdown", title: "B", filename: "b.md" },
-  { type: "tool-input-start", toolCallId: "c1", toolName: "search", title: "Search", dynamic: true, inputEncoding: "json" },
+  {
+    type: "tool-input-start",
+    toolCallId: "c1",
+    toolName: "search",
+    title: "Search",
+    dynamic: true,
+    inputEncoding: "json"
+  },
   { type: "tool-input-delta", toolCallId: "c1", inputTextDelta: '{"q":1}' },
-  { type: "tool-input-available", toolCallId: "c1", toolName: "search", input: { q: 1 }, title: "Search", dynamic: true },
+  {
+    type: "tool-input-available",
+    toolCallId: "c1",
+    toolName: "search",
+    input: { q: 1 },
+    title: "Search",
+    dynamic: true
+  },
   { type: "tool-output-available", toolCallId: "c1", output: { done: 1 }, preliminary: true },
   { type: "tool-output-available", toolCallId: "c1", output: { hits: 2 } },
   { type: "tool-input-start", toolCallId: "c2", toolName: "write", providerExecuted: true },
@@ -64,7 +89,13 @@ const CHUNKS: readonly UIMessageChunk[] = [
     id: "i1",
     data: {
       type: "interrupt.received",
-      interrupt: { kind: "steer", id: "i1", run: "r", message: { id: "m2", parts: [{ type: "text", text: "Shorter." }] }, when: "next-step" },
+      interrupt: {
+        kind: "steer",
+        id: "i1",
+        run: "r",
+        message: { id: "m2", parts: [{ type: "text", text: "Shorter." }] },
+        when: "next-step"
+      },
       verdict: { type: "accepted" }
     }
   },
@@ -74,7 +105,11 @@ const CHUNKS: readonly UIMessageChunk[] = [
   { type: "finish-step" },
   { type: "finish", finishReason: "stop" }
 ]
-const ENDS: readonly UIMessageChunk[][] = [[{ type: "abort", reason: "enough" }], [{ type: "error", errorText: "overloaded" }], [{ type: "finish" }]]
+const ENDS: readonly UIMessageChunk[][] = [
+  [{ type: "abort", reason: "enough" }],
+  [{ type: "error", errorText: "overloaded" }],
+  [{ type: "finish" }]
+]
 
 describe("UI message chunks", () => {
   it("come back from our events as they were", () => {
@@ -92,13 +127,19 @@ describe("UI message chunks", () => {
   })
 
   it("are not needed to be known", () => {
-    expect(eventsOf([{ type: "later-chunk", x: 1 } as never])).toEqual([{ type: "custom", name: "ai-sdk.later-chunk", value: { type: "later-chunk", x: 1 } }])
-    expect(fromPart(begin(), { type: "constructor" } as never)[1]).toEqual([{ type: "custom", name: "ai-sdk.constructor", value: { type: "constructor" } }])
+    expect(eventsOf([{ type: "later-chunk", x: 1 } as never])).toEqual([
+      { type: "custom", name: "ai-sdk.later-chunk", value: { type: "later-chunk", x: 1 } }
+    ])
+    expect(fromPart(begin(), { type: "constructor" } as never)[1]).toEqual([
+      { type: "custom", name: "ai-sdk.constructor", value: { type: "constructor" } }
+    ])
   })
 
   it("cannot smuggle in an event that is none", () => {
     const chunk = { type: "data-throughline.run.status", data: { type: "run.status", label: 7 } } as UIMessageChunk
-    expect(eventsOf([chunk])).toEqual([{ type: "custom", name: "throughline.run.status", value: { type: "run.status", label: 7 } }])
+    expect(eventsOf([chunk])).toEqual([
+      { type: "custom", name: "throughline.run.status", value: { type: "run.status", label: 7 } }
+    ])
   })
 })
 
@@ -113,7 +154,15 @@ describe("our events", () => {
   })
 
   it("come back whole where the SDK has no word for them", () => {
-    const wordless = ["run.accepted", "run.status", "message.posted", "interrupt.received", "state.snapshot", "state.delta", "content.erased"]
+    const wordless = [
+      "run.accepted",
+      "run.status",
+      "message.posted",
+      "interrupt.received",
+      "state.snapshot",
+      "state.delta",
+      "content.erased"
+    ]
     for (const event of golden.filter(({ type }) => wordless.includes(type))) {
       const { run: _, ...said } = event as { run?: string }
       expect(eventsOf(toChunk(told("m"), event)[1])).toEqual([said])

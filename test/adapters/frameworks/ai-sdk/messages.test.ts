@@ -37,7 +37,14 @@ describe("toModelMessages", () => {
   it("puts each result behind its calls, and leaves reasoning out", () => {
     expect(toModelMessages(history)).toEqual([
       { role: "system", content: "Be brief." },
-      { role: "user", content: [{ type: "text", text: "Hello" }, { type: "file", data: "aGk=", mediaType: "text/plain", filename: "a.txt" }, { type: "text", text: "page: 3" }] },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "Hello" },
+          { type: "file", data: "aGk=", mediaType: "text/plain", filename: "a.txt" },
+          { type: "text", text: "page: 3" }
+        ]
+      },
       {
         role: "assistant",
         content: [
@@ -50,7 +57,12 @@ describe("toModelMessages", () => {
         role: "tool",
         content: [
           { type: "tool-result", toolCallId: "c1", toolName: "search", output: { type: "json", value: { hits: 2 } } },
-          { type: "tool-result", toolCallId: "c2", toolName: "search", output: { type: "execution-denied", reason: "no" } }
+          {
+            type: "tool-result",
+            toolCallId: "c2",
+            toolName: "search",
+            output: { type: "execution-denied", reason: "no" }
+          }
         ]
       },
       { role: "assistant", content: [{ type: "text", text: "Found." }] },
@@ -67,7 +79,14 @@ describe("toModelMessages", () => {
       { type: "ok", parts: [{ type: "text", text: "shown" }] },
       { type: "ok" }
     ] as const
-    const messages = toModelMessages([{ id: "m", role: "assistant", at, parts: outputs.map((outcome, index) => ({ type: "tool", call: `c${index}`, name: "t", input: {}, outcome })) }])
+    const messages = toModelMessages([
+      {
+        id: "m",
+        role: "assistant",
+        at,
+        parts: outputs.map((outcome, index) => ({ type: "tool", call: `c${index}`, name: "t", input: {}, outcome }))
+      }
+    ])
     expect((messages[1]!.content as { output: unknown }[]).map(({ output }) => output)).toEqual([
       { type: "error-text", value: "no such folder" },
       { type: "error-text", value: "bad input" },
@@ -83,13 +102,23 @@ describe("toModelMessages", () => {
       doGenerate: {
         content: [{ type: "text", text: "ok" }],
         finishReason: { unified: "stop", raw: "stop" },
-        usage: { inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 }, outputTokens: { total: 1, text: 1, reasoning: 0 } },
+        usage: {
+          inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
+          outputTokens: { total: 1, text: 1, reasoning: 0 }
+        },
         warnings: []
       }
     })
     const search = tool({ inputSchema: jsonSchema({ type: "object" }), execute: () => "hit" })
     const [system, ...messages] = toModelMessages(history)
     await generateText({ model, tools: { search }, system: system!.content as string, messages })
-    expect(model.doGenerateCalls[0]!.prompt.map(({ role }) => role)).toEqual(["system", "user", "assistant", "tool", "assistant", "user"])
+    expect(model.doGenerateCalls[0]!.prompt.map(({ role }) => role)).toEqual([
+      "system",
+      "user",
+      "assistant",
+      "tool",
+      "assistant",
+      "user"
+    ])
   })
 })

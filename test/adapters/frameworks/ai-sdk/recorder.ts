@@ -22,6 +22,7 @@ export const recorder = (options: { readonly onEvent?: (event: KnownEvent) => vo
     status: () => {}
   }
   /** What was said of a type, without `type` and `run`. */
-  const of = <T extends KnownEvent["type"]>(type: T) => events.filter((event): event is Extract<KnownEvent, { readonly type: T }> => event.type === type)
+  const of = <T extends KnownEvent["type"]>(type: T) =>
+    events.filter((event): event is Extract<KnownEvent, { readonly type: T }> => event.type === type)
   return { run, events, usage, controller, of, types: () => events.map((event) => event.type) }
 }

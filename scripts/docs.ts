@@ -1,0 +1,62 @@
+/**
+ * Writes the generated parts of the documents: the tables of gateways and of errors. `--check` only compares.
+ *
+ * A part lies between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the file is written by hand.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { capabilities as azure } from "../adapters/gateways/azure-web-pubsub/capabilities.ts"
+import { capabilities as ws } from "../adapters/gateways/ws/capabilities.ts"
+import { FAULTS } from "../src/protocol/Fault.ts"
+import type { GatewayCapabilities } from "../src/ports/GatewayCapabilities.ts"
+
+const gateways: Readonly<Record<string, GatewayCapabilities>> = { "azure-web-pubsub": azure, ws }
+
+const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
+const yes = (value: boolean) => (value ? "yes" : "no")
+
+const capabilityTable = (): string =>
+  table(
+    ["gateway", "largest frame", "order", "delivery", "bridges cuts", "way back", "server listens", "revoke", "auth"],
+    Object.entries(gateways).map(([name, can]) => [
+      `[\`${name}\`](adapters/gateways/${name}/README.md)`,
+      `${Math.floor(can.maxFrameBytes / 1000)} kB`,
+      can.order === "none" ? "none" : "per connection",
+      can.delivery,
+      yes(can.recovery),
+      yes(can.upstream),
+      yes(can.serverSubscribe),
+      yes(can.revoke),
+      can.auth
+    ])
+  )
+const errorTable = (): string =>
+  table(
+    ["code", "HTTP", "try again", "when"],
+    Object.entries(FAULTS).map(([code, { retryable, status, when }]) => [`\`${code}\``, String(status), yes(retryable), when])
+  )
+
+const parts: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
+  { file: "README.md", name: "capabilities", text: capabilityTable },
+  { file: "docs/errors.md", name: "errors", text: errorTable }
+]
+
+/** Files whose generated part is not what it would be now; they are written unless `check`. */
+export const refreshDocs = (check: boolean): readonly string[] =>
+  parts.flatMap(({ file, name, text }) => {
+    const path = fileURLToPath(new URL(`../${file}`, import.meta.url))
+    const now = readFileSync(path, "utf8")
+    const part = new RegExp(`(<!-- generated: ${name} -->\n)[^]*?(<!-- end -->)`)
+    if (!part.test(now)) throw new Error(`${file} has no part "${name}"`)
+    const fresh = now.replace(part, (_, begin: string, end: string) => `${begin}${text()}\n${end}`)
+    if (fresh === now) return []
+    if (!check) writeFileSync(path, fresh)
+    return [file]
+  })
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const stale = refreshDocs(process.argv.includes("--check"))
+  if (stale.length > 0) console.log(`${process.argv.includes("--check") ? "stale" : "written"}: ${stale.join(", ")}`)
+  if (process.argv.includes("--check") && stale.length > 0) process.exitCode = 1
+}
