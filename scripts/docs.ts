@@ -34,7 +34,12 @@ const capabilityTable = (): string =>
 const errorTable = (): string =>
   table(
     ["code", "HTTP", "try again", "when"],
-    Object.entries(FAULTS).map(([code, { retryable, status, when }]) => [`\`${code}\``, String(status), yes(retryable), when])
+    Object.entries(FAULTS).map(([code, { retryable, status, when }]) => [
+      `\`${code}\``,
+      String(status),
+      yes(retryable),
+      when
+    ])
   )
 
 const parts: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [

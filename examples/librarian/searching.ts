@@ -108,7 +108,7 @@ export const suggestQuestions = (library: Library, count: number): string[] => {
     const title = section.title
     const words = title.split(/\s+/).length
     const isTopic = section.trail.length >= 1 && section.trail.length <= 2 && words <= 7 && questionTerms(title).length > 0 && !/^[\d.]+$|[`{}=<>/]|\(part \d+\)$/.test(title)
-    if (isTopic && section.endByte - section.startByte > 300) byDocument.set(section.path, [...(byDocument.get(section.path) ?? []), section])
+    if (isTopic && section.endByte - section.startByte > 120) byDocument.set(section.path, [...(byDocument.get(section.path) ?? []), section])
   }
   const suggestions: string[] = []
   const topics = [...byDocument.values()].map((list) => list.sort((a, b) => b.endByte - b.startByte - (a.endByte - a.startByte)))

@@ -95,10 +95,11 @@ export const makeRecordedCalls = (options: {
       const handed = `${run}/${key}`
       if (begun === undefined) {
         await commit(call.begin(id), [{ key: begunKey(run, key), value: { id, digest } }])
-      } else if (call.idempotent !== true) {
-        const unknown = call.unknown(id, handed)
-        if (unknown.length > 0) await commit(unknown, [])
-        throw new OutcomeUnknown(call.name, handed)
+      } else {
+        // what the earlier epoch showed of it has left the view, so it is shown to begin again
+        const known = call.idempotent === true
+        await commit([...call.begin(id), ...(known ? [] : call.unknown(id, handed))], [])
+        if (!known) throw new OutcomeUnknown(call.name, handed)
       }
       let output: Json | void
       try {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import { fault } from "../protocol/Fault.ts"
 import { Access, type Action, type Principal } from "../ports/Access.ts"
 import type { Gateway } from "../ports/Gateway.ts"
 import type { JobQueue } from "../ports/JobQueue.ts"
@@ -15,6 +16,7 @@ import type { Agent } from "../agent/defineAgent.ts"
 import type { Swept } from "../agent/sweep.ts"
 import type { Worked } from "../agent/worker.ts"
 import type { Counters } from "../writer/Counters.ts"
+import { refuse } from "./answer.ts"
 import { Backend, layerBackend, type BackendOptions } from "./Backend.ts"
 
 export interface CreateBackendOptions<A extends readonly Agent[]> extends BackendOptions {
@@ -57,19 +59,35 @@ export const createBackend = <const A extends readonly Agent[]>(options: CreateB
     })
   )
   const ports = Layer.mergeAll(options.log, options.gateway, options.queue, access)
-  const runtime = ManagedRuntime.make(Layer.provide(layerBackend(options), ports))
-  const use = <T, E>(call: (backend: Backend["Service"]) => Effect.Effect<T, E>, signal?: AbortSignal) =>
-    runtime.runPromise(Backend.use(call), signal === undefined ? undefined : { signal })
+  const make = () => ManagedRuntime.make(Layer.provide(layerBackend(options), ports))
+  let runtime = make()
+  /** Builds the ports; a failed start is tried again by the next call. */
+  const started = async () => {
+    const current = runtime
+    try {
+      await current.context()
+    } catch (error) {
+      if (runtime === current) runtime = make()
+      throw error
+    }
+    return current
+  }
+  const use = async <T, E>(call: (backend: Backend["Service"]) => Effect.Effect<T, E>) =>
+    (await started()).runPromise(Backend.use(call))
   const close = () => runtime.dispose()
   return {
-    fetch: (request) => use((backend) => backend.handle(request)),
+    fetch: (request) =>
+      use((backend) => backend.handle(request)).catch((error: unknown) => {
+        Effect.runFork(Effect.logError("the backend could not start", error))
+        return refuse(fault("STORE_UNAVAILABLE", "the backend could not start; its log says why"))
+      }),
     work: (job, workOptions) => {
       const hostMillis = workOptions?.deadline === undefined ? undefined : workOptions.deadline.getTime() - Date.now()
       return use((backend) => backend.work(job, { hostMillis }))
     },
     sweep: () => use((backend) => backend.sweep),
     consume: async ({ concurrency, signal }) => {
-      const exit = await runtime.runPromiseExit(Backend.use((backend) => backend.consume({ concurrency })), { signal })
+      const exit = await (await started()).runPromiseExit(Backend.use((backend) => backend.consume({ concurrency })), { signal })
       if (Exit.isFailure(exit) && !signal.aborted) await Effect.runPromise(Effect.failCause(exit.cause))
     },
     ready: () => use(() => Effect.void),

@@ -9,8 +9,8 @@ import type { Cancel } from "../protocol/UserInterrupt.ts"
 import type { Control, OpenRun } from "./control.ts"
 import { cancelledOutcome, dueAt, endRun, putRun, type Ended } from "./transitions.ts"
 
-export const DEFAULT_GRACE_MILLIS = 5_000
-export const MAX_GRACE_MILLIS = 60_000
+const DEFAULT_GRACE_MILLIS = 5_000
+const MAX_GRACE_MILLIS = 60_000
 /** Control is small; the whole reason is in the log. */
 const MAX_REASON_LENGTH = 200
 

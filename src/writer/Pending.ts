@@ -36,6 +36,8 @@ export interface Pending {
   /** Gives the taken batch back: the next `take` begins with it. */
   readonly putBack: () => void
   readonly remove: (gone: readonly Waiting[]) => void
+  /** Removes who waits from outside since before `time` and is not taken. */
+  readonly expire: (time: number) => readonly Waiting[]
   readonly all: () => readonly Waiting[]
   readonly isEmpty: () => boolean
   /** Whether anyone outside a run waits. */
@@ -43,6 +45,9 @@ export interface Pending {
   readonly full: () => boolean
   readonly drained: () => Promise<void>
 }
+
+/** A recorded call's end also ends its entry: what a resumed run takes back begins after that offset. */
+const settles = (command: Command) => command.type === "emit" && (command.notes?.length ?? 0) > 0
 
 export const makePending = (): Pending => {
   let list: Waiting[] = []
@@ -79,6 +84,7 @@ export const makePending = (): Pending => {
         if (taken > 0 && size + waiting.units > BATCH_UNITS) break
         size += waiting.units
         taken++
+        if (settles(waiting.command)) break
       }
       return list.slice(0, taken)
     },
@@ -97,6 +103,14 @@ export const makePending = (): Pending => {
       const resolve = waiters
       waiters = []
       for (const each of resolve) each()
+    },
+    expire: (time) => {
+      if (outsiders === 0) return []
+      const gone = list.filter((waiting, at) => at >= taken && waiting.outside && waiting.since < time)
+      if (gone.length === 0) return gone
+      list = list.filter((waiting) => !gone.includes(waiting))
+      count()
+      return gone
     },
     all: () => list,
     isEmpty: () => list.length === 0,

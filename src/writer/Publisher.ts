@@ -31,7 +31,8 @@ export interface Publisher {
 export const makePublisher = (options: {
   readonly gateway: GatewayService
   readonly group: () => GroupName
-  readonly headFrame: () => string
+  /** `undefined` while the head is not known, or there is none. */
+  readonly headFrame: () => string | undefined
   readonly now: () => number
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly counters: Counters
@@ -77,8 +78,10 @@ export const makePublisher = (options: {
       return
     }
     owed = false
+    const frame = options.headFrame()
+    if (frame === undefined) return
     counters.headFrames++
-    start(options.headFrame())
+    start(frame)
   }
   const wait = Effect.callback<void>((resume) => {
     waiter = () => resume(Effect.void)

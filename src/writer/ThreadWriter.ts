@@ -90,6 +90,8 @@ interface AttachedLine {
   seen: OpenRun | undefined | null
 }
 const noNotes: ReadonlyMap<string, Json> = new Map()
+/** What is rare is measured; what streams says its size itself. `512` is for what deciding adds. */
+const unitsOf = (said: object): number => JSON.stringify(said).length + 512
 
 export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): ThreadWriter => {
   const { counters, gateway, groups, log, now } = services
@@ -100,6 +102,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   let control: Control = emptyControl
   let headSeenAt = 0
   let stale = true
+  /** The head was read for the turn that begins. */
+  let fresh = false
   let draining = false
   let losses = 0
   let lastAppendAt = 0
@@ -109,7 +113,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   const publisher = makePublisher({
     gateway,
     group: () => groups.watch(thread, control.generation),
-    headFrame: () => encodeHead(thread, head!),
+    headFrame: () => (head === undefined || head.offset === 0 ? undefined : encodeHead(thread, head)),
     now,
     fork: services.fork,
     counters
@@ -160,13 +164,15 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   const turn = Effect.gen(function* () {
     const outside = pending.outside()
     // who writes only now and then has an old head: a read is cheaper than a conflict
-    if (head === undefined || stale || (outside && lines.size === 0)) {
-      yield* readHead(() => outside)
-      yield* standAside
-    }
-    if (pending.isEmpty()) return
+    const needsHead = head === undefined || stale || (outside && lines.size === 0 && !fresh)
     const batch = pending.take()
-    const notes = outside ? yield* readNotes(batch) : noNotes
+    const [notes] = yield* Effect.all(
+      [outside ? readNotes(batch) : Effect.succeed(noNotes), needsHead ? readHead(() => outside) : Effect.void],
+      { concurrency: 2 }
+    )
+    if (needsHead) yield* standAside
+    fresh = false
+    if (batch.length === 0) return
     const draft = draftOf(batch, { control, offset: head!.offset, now: storeNow(), notes })
     if (draft.events.length === 0) return finish(draft)
     const { nextId, redact } = services
@@ -174,6 +180,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     if (append === undefined) return tooLarge(batch)
     const settled = yield* settleAppend(log, thread, append, counters)
     if (!settled.won) {
+      const unmoved = settled.head.tag === append.expected.tag && settled.head.logId === append.expected.logId
+      if (unmoved) yield* refuseRecorded(batch)
       pending.putBack()
       return yield* lost(settled.head)
     }
@@ -192,31 +200,51 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     }
   })
 
+  /** The next turn decides anew on the head that came back; twice in a row, it is made sure that it is our turn. */
   const lost = (next: Head) =>
     Effect.suspend(() => {
       setHead(next)
-      if (++losses < 2) return standAside
+      fresh = true
+      losses++
+      // a foreign knock is not overwritten: whoever waited longer goes first
+      if (othersTurn()) return standAside
+      if (losses < 2) return Effect.void
       counters.knocks++
       return Effect.map(persist(log.knock(thread, me), () => false), (knocked) => setHead(knocked))
     })
+  const othersTurn = () =>
+    head!.knock !== null && head!.knock.by !== me && head!.now - head!.knock.at < KNOCK_MILLIS
 
   /** Whoever reads a foreign knock waits until it is gone, or for long enough. */
   const standAside = Effect.gen(function* () {
     const until = now() + KNOCK_MILLIS
-    while (head!.knock !== null && head!.knock.by !== me && now() < until) {
-      if (head!.now - head!.knock.at >= KNOCK_MILLIS) return
+    while (othersTurn() && now() < until) {
       yield* Effect.sleep(4 + Math.random() * 12)
       yield* readHead(() => false)
     }
   })
 
   const readNotes = Effect.fnUntraced(function* (batch: readonly Waiting[]) {
+    const keys = [...new Set(batch.flatMap(({ command }) => noteKeys(command)))]
+    const values = yield* Effect.forEach(keys, (key) => persist(log.note(thread, key), () => true), { concurrency: 8 })
     const found = new Map<string, Json>()
-    for (const key of new Set(batch.flatMap(({ command }) => noteKeys(command)))) {
-      const value = yield* persist(log.note(thread, key), () => true)
+    keys.forEach((key, index) => {
+      const value = values[index]
       if (value !== undefined) found.set(key, value)
-    }
+    })
     return found as ReadonlyMap<string, Json>
+  })
+
+  /** A conflict under a head that did not move: a note exists. Decided anew, a run's note would conflict for ever. */
+  const refuseRecorded = Effect.fnUntraced(function* (batch: readonly Waiting[]) {
+    for (const waiting of batch) {
+      if (waiting.command.type !== "emit") continue
+      for (const { key } of waiting.command.notes ?? []) {
+        if ((yield* persist(log.note(thread, key), () => false)) === undefined) continue
+        fail([waiting], fault("DUPLICATE_DIFFERENT", "what the call records was recorded before"))
+        break
+      }
+    }
   })
 
   /** Runs that other processes work on: their workers, when idle, wait for a word. */
@@ -297,7 +325,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
             onOutcome(outcome)
             settle(outcome)
           }
-          enqueue({ command, outside: false, open: undefined, units: 256 * events.length, onOutcome: settleBoth })
+          enqueue({ command, outside: false, open: undefined, units: unitsOf(events), onOutcome: settleBoth })
         }),
       detach: () => {
         lines.delete(attached)
@@ -310,7 +338,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     submit: (command) =>
       Effect.callback<Outcome>((resume) => {
         const onOutcome = (outcome: Outcome) => resume(Effect.succeed(outcome))
-        enqueue({ command, outside: true, open: undefined, units: 1_024, onOutcome })
+        enqueue({ command, outside: true, open: undefined, units: unitsOf(command), onOutcome })
+        services.wakeTicker()
       }),
     attach,
     look: (offset) => {
@@ -318,7 +347,15 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       stale = true
       kick()
     },
-    tick: publisher.tick,
+    tick: (time) => {
+      publisher.tick(time)
+      // also while an append before them is not settled: these were never sent
+      const given = pending.expire(time - GIVE_UP_MILLIS)
+      for (const { onOutcome } of given) {
+        counters.refused++
+        onOutcome?.({ ok: false, fault: fault("STORE_UNAVAILABLE", "the log did not answer in time") })
+      }
+    },
     busy: () => draining || !pending.isEmpty() || lines.size > 0 || publisher.busy(),
     hasLines: () => lines.size > 0,
     settled: () => (draining || hasWork() ? new Promise((resolve) => settling.push(resolve)) : Promise.resolve()),
@@ -326,8 +363,6 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     lastAppendAt: () => lastAppendAt,
     lastLookAt: () => headSeenAt,
     lastPublishAt: publisher.lastAt,
-    publishHead: () => {
-      if (head !== undefined && head.offset > 0) publisher.sendHead()
-    }
+    publishHead: publisher.sendHead
   }
 }

@@ -12,13 +12,19 @@ import { filesBelow } from "./tree.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const read = (file: string) => readFileSync(join(root, file), "utf8")
-const documents = ["README.md", ...["docs", "src", "adapters"].flatMap(filesBelow).filter((file) => file.endsWith(".md"))]
+const documents = [
+  "README.md",
+  ...["docs", "src", "adapters"].flatMap(filesBelow).filter((file) => file.endsWith(".md"))
+]
 
 /** As GitHub makes them from headings. */
 const anchorsOf = (text: string): ReadonlySet<string> =>
   new Set(
     [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
-      heading!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+      heading!
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-")
     )
   )
 const fences = (text: string, language: string) =>
@@ -31,7 +37,11 @@ describe("documents", () => {
 
   it("link only to what exists", () => {
     const broken = documents.flatMap((file) =>
-      [...read(file).replace(/^```[^]*?^```$/gm, "").matchAll(/\]\(([^)\s]+)\)/g)]
+      [
+        ...read(file)
+          .replace(/^```[^]*?^```$/gm, "")
+          .matchAll(/\]\(([^)\s]+)\)/g)
+      ]
         .map(([, target]) => target!)
         .filter((target) => !/^(https?|mailto):/.test(target))
         .filter((target) => {
@@ -48,7 +58,9 @@ describe("documents", () => {
   it("the README stays under 200 lines, its programs at 20", () => {
     expect(read("README.md").split("\n").length).toBeLessThan(200)
     for (const code of fences(read("README.md"), "ts")) {
-      expect(code.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("import ")).length).toBeLessThanOrEqual(20)
+      expect(
+        code.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("import ")).length
+      ).toBeLessThanOrEqual(20)
     }
   })
 })
@@ -70,11 +82,15 @@ describe("the README's programs", () => {
     writeFileSync(join(folder, "client.ts"), client)
     const emulator = await startEmulator()
     const start = (file: string, ...args: string[]) => {
-      const child = spawn(process.execPath, ["--conditions=throughline-source", "--disable-warning=ExperimentalWarning", file, ...args], {
-        cwd: folder,
-        env: { ...process.env, PORT: "0", WebPubSubConnectionString: emulator.connectionString },
-        stdio: ["ignore", "pipe", "inherit"]
-      })
+      const child = spawn(
+        process.execPath,
+        ["--conditions=throughline-source", "--disable-warning=ExperimentalWarning", file, ...args],
+        {
+          cwd: folder,
+          env: { ...process.env, PORT: "0", WebPubSubConnectionString: emulator.connectionString },
+          stdio: ["ignore", "pipe", "inherit"]
+        }
+      )
       children.push(child)
       return child
     }

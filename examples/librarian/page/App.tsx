@@ -4,7 +4,8 @@
  * It keeps nothing: all that is shown comes from the thread's view, so a reload or a second tab shows the same.
  */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react"
-import type { Fault, Thread, View, ViewSource } from "throughline/client"
+import type { ReactNode } from "react"
+import type { ConnectionState, Fault, Thread, View, ViewSource } from "throughline/client"
 import { useConnection, useThread } from "throughline/react"
 import { Composer } from "./Composer.tsx"
 import { troubleOf } from "./faults.ts"
@@ -35,6 +36,10 @@ export const App = ({ thread, library, onNew }: AppProps) => {
   const view = useThread(thread, whole)
   const turns = useMemo(() => turnsOf(view), [view])
   const running = activeRun(view)
+  const connection = useConnection(thread)
+  const { error, hasOlder } = thread.state
+  // A cut heals by itself; what does not is told.
+  const refused = connection !== "live" && error !== undefined && !error.retryable ? troubleOf(error) : undefined
   const [stopping, setStopping] = useState<string>()
   const [trouble, setTrouble] = useState<Trouble>()
   const [opened, setOpened] = useState<ViewSource>()
@@ -81,22 +86,22 @@ export const App = ({ thread, library, onNew }: AppProps) => {
         <div className="top-inner">
           <h1 className="brand">Librarian</h1>
           <p className="folder">{library.name} · {plural(library.documents, "document")}</p>
-          <Connection thread={thread} />
+          <Connection state={connection} />
           <button type="button" className="plain new" onClick={onNew} aria-label="New conversation"><Icon name="plus" /><span className="new-words">New conversation</span></button>
         </div>
       </header>
       <main className="conversation" aria-label="Conversation">
+        {hasOlder && <button type="button" className="quiet" onClick={() => void thread.older()}>Show what was asked before</button>}
         {turns.length === 0 ? <Welcome library={library} onAsk={retry} /> : turns.map((turn) => <Turn key={turn.id} turn={turn} onOpen={setOpened} onRetry={retry} />)}
       </main>
       <footer className="bottom">
         <div className="bottom-inner">
           {away && <button type="button" className="to-end" onClick={toEnd} aria-label="To the newest words"><Icon name="down" /></button>}
+          {refused !== undefined && <TroubleNote trouble={refused} />}
           {trouble !== undefined && (
-            <div className="trouble" role="alert">
-              <p className="trouble-title">{trouble.title}</p>
-              <p>{trouble.advice}</p>
+            <TroubleNote trouble={trouble}>
               <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => setTrouble(undefined)}><Icon name="failed" /></button>
-            </div>
+            </TroubleNote>
           )}
           <Composer running={running !== undefined} stopping={running !== undefined && stopping === running.id} field={field} onAsk={ask} onSteer={steer} onStop={() => void stop()} />
           <p className="footnote">{library.answers === "quotes" ? "Answers are quoted word for word from the documents." : "Answers are written by a language model; check the sources."}</p>
@@ -126,6 +131,14 @@ const Welcome = ({ library, onAsk }: { readonly library: LibraryCard; readonly o
   </section>
 )
 
+const TroubleNote = ({ trouble, children }: { readonly trouble: Trouble; readonly children?: ReactNode }) => (
+  <div className="trouble" role="alert">
+    <p className="trouble-title">{trouble.title}</p>
+    <p>{trouble.advice}</p>
+    {children}
+  </div>
+)
+
 const words = {
   connecting: { label: "Connecting", meaning: "Connecting to the live stream" },
   live: { label: "Live", meaning: "Connected; everything appears as it happens" },
@@ -134,16 +147,13 @@ const words = {
   closed: { label: "Closed", meaning: "This page no longer follows the conversation" }
 } as const
 
-const Connection = ({ thread }: { readonly thread: Thread }) => {
-  const state = useConnection(thread)
-  return (
+const Connection = ({ state }: { readonly state: ConnectionState }) => (
     <p className="connection" data-state={state} role="status" title={words[state].meaning}>
       <span className="connection-dot" aria-hidden="true" />
       <span className="hidden">Connection: </span>
       <span className="connection-label">{words[state].label}</span>
     </p>
-  )
-}
+)
 
 /** Says to screen readers what changed in the newest run: that it began, and how it ended; never single words. */
 const Announcer = ({ view }: { readonly view: View }) => {

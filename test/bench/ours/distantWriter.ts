@@ -84,12 +84,17 @@ const streamer = defineAgent({
   }
 })
 
-const post = async (route: string, body: unknown) => {
+/** Who has not landed by then has starved. */
+const STARVED_MILLIS = 20_000
+/** As a client does, sends the same id again when the log did not settle it in time. */
+const post = async (route: string, body: unknown, until = clock() + STARVED_MILLIS): Promise<void> => {
   const url = `http://bench/threads/${thread}/${route}`
   const headers = { "content-type": "application/json" }
   const response = await backend?.fetch(new Request(url, { method: "POST", headers, body: JSON.stringify(body) }))
-  const answered = (await response?.json()) as { readonly ok: boolean }
-  if (!answered.ok) throw new Error(JSON.stringify(answered))
+  const answered = (await response?.json()) as { readonly ok: boolean; readonly error?: { readonly retryable: boolean } }
+  if (answered.ok) return
+  if (!answered.error?.retryable) throw new Error(JSON.stringify(answered))
+  if (clock() < until) await post(route, body, until)
 }
 
 answer({

@@ -38,7 +38,11 @@ export const cancel: Part = {
     }
     // The first of each loads modules and opens files.
     for (const { agent } of cases) await once(agent)
-    const measured = cases.map(() => ({ p50: [] as number[], p95: [] as number[], all: [] as Awaited<ReturnType<typeof once>>[] }))
+    const measured = cases.map(() => ({
+      p50: [] as number[],
+      p95: [] as number[],
+      all: [] as Awaited<ReturnType<typeof once>>[]
+    }))
     for (let round = 0; round < rounds; round++)
       for (const [index, { agent }] of cases.entries()) {
         const all: Awaited<ReturnType<typeof once>>[] = []
