@@ -9,9 +9,13 @@ export const authenticate = (access: Settings["access"]) => (request: Request): 
   if (access === "development") return { id: "developer" }
   // set by App Service authentication after it verified the sign-in. Source:
   // learn.microsoft.com/azure/app-service/configure-authentication-user-identities
-  const id = request.headers.get("x-ms-client-principal-id")
-  if (id === null || id === "") return null
-  return { id, tenant: createHash("sha256").update(id).digest("base64url") }
+  const user = request.headers.get("x-ms-client-principal-id")
+  if (user === null || user === "") return null
+  // two providers may know different people by the same id
+  const provider = request.headers.get("x-ms-client-principal-idp") ?? ""
+  const tenant = createHash("sha256").update(JSON.stringify([provider, user])).digest("base64url")
+  // the tenant tells users apart; the id is what others see of one, and has at most 128 characters
+  return { id: user.slice(0, 128), tenant }
 }
 /** Every thread of one's own tenant. */
 export const authorize = (): boolean => true

@@ -6,18 +6,27 @@
  */
 import { app } from "@azure/functions"
 import { mount } from "throughline/adapters/frameworks/azure-functions"
-import { readSettings } from "./settings.ts"
-import type * as BackendModule from "./backend.ts"
+import { queueName, readSettings } from "./settings.ts"
 
-let loading: Promise<ReturnType<typeof BackendModule.makeBackend>> | undefined
-/** One backend for the process; a failed start is tried again by the next call. */
+const start = async () => {
+  const settings = readSettings()
+  const { makeBackend } = await import("./backend.ts")
+  const backend = makeBackend(settings)
+  try {
+    await backend.ready()
+  } catch (error) {
+    await backend.close()
+    throw error
+  }
+  return backend
+}
+let starting: ReturnType<typeof start> | undefined
+/** One backend for the process. A failed start is tried again by the next call: the store may be back by then. */
 const backend = () =>
-  (loading ??= import("./backend.ts")
-    .then(({ makeBackend }) => makeBackend(readSettings()))
-    .catch((error: unknown) => {
-      loading = undefined
-      throw error
-    }))
+  (starting ??= start().catch((error: unknown) => {
+    starting = undefined
+    throw error
+  }))
 
 mount(
   app,
@@ -26,5 +35,5 @@ mount(
     work: async (job, options) => (await backend()).work(job, options),
     sweep: async () => (await backend()).sweep()
   },
-  { queueName: process.env["THROUGHLINE_QUEUE"] ?? "throughline-jobs" }
+  { queueName: queueName() }
 )

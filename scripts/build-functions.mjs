@@ -1,6 +1,8 @@
 /**
- * Bundles the functions app into `functions/dist`: `app.cjs`, small, which the host loads at a cold start, and
- * `backend.cjs`, which the first call loads. Both run without node_modules.
+ * Bundles the functions app: `app.cjs`, small, which the host loads at a cold start, and `backend.cjs`, which the
+ * first call loads. Both run without node_modules. Plain JavaScript: npm's `prepare` runs it on the host's Node.
+ *
+ *     node scripts/build-functions.mjs        into functions/dist
  *
  * `@azure/functions-core` stays outside: the host provides it. CommonJS, because an ES module bundle of the Azure
  * SDKs fails on a dynamic require.
@@ -14,11 +16,11 @@ const loadBackendLater = {
   setup: ({ onResolve }) =>
     onResolve({ filter: /^\.\/backend\.ts$/ }, () => ({ path: "./backend.cjs", external: true }))
 }
-const bundle = (name, plugins) =>
-  build({
+const bundle = async (outdir, name, plugins) => {
+  const { metafile } = await build({
     absWorkingDir,
     entryPoints: [`${name}.ts`],
-    outfile: `dist/${name}.cjs`,
+    outfile: `${outdir}/${name}.cjs`,
     tsconfig: "tsconfig.json",
     bundle: true,
     platform: "node",
@@ -32,6 +34,20 @@ const bundle = (name, plugins) =>
     define: { "import.meta.url": "__bundleUrl" },
     banner: { js: 'const __bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
     logLevel: "warning",
+    metafile: true,
     plugins
   })
-await Promise.all([bundle("app", [loadBackendLater]), bundle("backend", [])])
+  const { imports, inputs } = Object.values(metafile.outputs)[0]
+  return { inputs: Object.keys(inputs), outside: imports.filter(({ external }) => external).map(({ path }) => path) }
+}
+
+/**
+ * Answers, for each of the two bundles, the files it was made of, relative to the functions folder, and the modules
+ * that it loads from outside. `outdir` is relative to the functions folder as well.
+ */
+export const buildFunctions = async (outdir = "dist") => {
+  const [app, backend] = await Promise.all([bundle(outdir, "app", [loadBackendLater]), bundle(outdir, "backend", [])])
+  return { app, backend }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildFunctions()

@@ -7,4 +7,4 @@ import { existsSync } from "node:fs"
 
 const build = new URL("build-functions.mjs", import.meta.url)
 const bundler = new URL("../node_modules/esbuild/package.json", import.meta.url)
-if (existsSync(build) && existsSync(bundler)) await import(build.href)
+if (existsSync(build) && existsSync(bundler)) await (await import(build.href)).buildFunctions()

@@ -117,7 +117,7 @@ export const suggestQuestions = (library: Library, count: number): string[] => {
       const section = list[round]
       if (section === undefined || suggestions.length >= count) continue
       const topic = section.title.replace(/^[\d.]+\s+/, "").replace(/\s*[:(].*$/, "")
-      const question = topic.endsWith("?") ? topic : `What do the documents say about “${topic}”?`
+      const question = topic.endsWith("?") ? topic : `What about “${topic}”?`
       if (topic !== "" && !suggestions.includes(question)) suggestions.push(question)
     }
   }

@@ -7,7 +7,8 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Citation, Event, Id } from "../protocol/Event.ts"
-import { assertJson } from "../protocol/JsonValue.ts"
+import { checkEvent } from "../protocol/guard.ts"
+import { assertJson, NotJson } from "../protocol/JsonValue.ts"
 import type { Line } from "../writer/ThreadWriter.ts"
 
 /** A longer delta is cut, so that no single call fills an entry. */
@@ -117,8 +118,12 @@ export const makeOutput = (options: {
       let units = 0
       for (const each of said) {
         assertJson(each, each.type)
+        const event = output.withRun(each)
+        // what the log holds is what every client understands
+        const checked = checkEvent(event)
+        if (!checked.ok) throw new NotJson({ ...checked.fault, message: `${each.type}: ${checked.fault.message}` })
         if (ENDS_PART.has(each.type)) events.push(...closing())
-        events.push(output.withRun(each))
+        events.push(event)
         units += JSON.stringify(each).length + ENVELOPE_UNITS
       }
       offer(events, units)

@@ -9,6 +9,7 @@ import type { Frame } from "../protocol/Entry.ts"
 import type { Grant } from "../protocol/Exchange.ts"
 import type { Fault } from "../protocol/Fault.ts"
 import type { Json } from "../protocol/Json.ts"
+import { createAlarm } from "./alarm.ts"
 import { reconnectDelay, STEADY_MILLIS } from "./backoff.ts"
 import type { Environment } from "./environment.ts"
 import { guarded, reportThrown } from "./environment.ts"
@@ -21,10 +22,8 @@ import { createLiveness } from "./liveness.ts"
 
 export interface Watcher {
   readonly thread: string
-  /** `bytes`: the frame's length. */
-  readonly onFrame: (frame: Frame, bytes: number) => void
-  /** Something came that is no frame; it may have been one of any thread. */
-  readonly onBadFrame: () => void
+  /** `undefined`: something came that is no frame; it may have been one of any thread. `bytes`: its length. */
+  readonly onFrame: (frame: Frame | undefined, bytes: number) => void
   /** `open`: frames arrive from now on. `cut`: none do, it is tried again. `failed`: trying did not help yet. */
   readonly onSocket: (state: "open" | "cut" | "failed", error?: Fault) => void
   /** The page was hidden, or the network away. */
@@ -76,12 +75,13 @@ export const createConnection = (options: {
   readonly onIdle: () => void
 }): Connection => {
   const { environment, gateways, request } = options
-  const watchers = new Map<string, Set<Watcher>>()
+  const { now, random } = environment
+  const watchers = new Set<Watcher>()
+  /** All that are not closed: those two, and a replaced one that still brings what was on its way. */
+  const links = new Set<Link>()
   /** The one that brings frames, and the one that shall replace it. */
   let current: Link | undefined
   let next: Link | undefined
-  /** The replaced one, which still brings what was on its way. */
-  let old: Link | undefined
   let grant: Grant | undefined
   let asking = false
   let failures = 0
@@ -90,62 +90,44 @@ export const createConnection = (options: {
   let renewedAt = -Infinity
   /** Threads that the backend refuses, and until when they are not asked for again. */
   const refused = new Map<string, number>()
-  let attemptTimer: unknown
-  let attemptAt = Infinity
-  let livenessTimer: unknown
-  let livenessAt = Infinity
   let stopWake: (() => void) | undefined
 
-  const each = (run: (watcher: Watcher) => void) => {
-    for (const set of watchers.values()) for (const watcher of set) run(watcher)
-  }
   const covers = (held: Grant | undefined, thread: string) => held !== undefined && Object.hasOwn(held.groups, thread)
   const serves = (thread: string) => current?.state === "open" && covers(current.grant, thread)
   /** The threads to ask for now. */
-  const wanted = () => [...watchers.keys()].filter((thread) => !(environment.now() < (refused.get(thread) ?? 0)))
-  const anyActive = () => {
-    for (const set of watchers.values()) for (const watcher of set) if (watcher.active()) return true
-    return false
+  const wanted = () =>
+    [...new Set([...watchers].map(({ thread }) => thread))].filter((thread) => !(now() < refused.get(thread)!))
+  const anyActive = () => [...watchers].some((watcher) => watcher.active())
+  const tell = (state: "cut" | "failed", isMeant: (thread: string) => boolean, error?: Fault) => {
+    for (const watcher of watchers) if (isMeant(watcher.thread)) watcher.onSocket(state, error)
   }
 
+  const attempts = createAlarm(environment, () => {
+    void attempt()
+      .then(() => {
+        if (refused.size > 0) plan(REFUSED_MILLIS * (1 + random()))
+      })
+      .catch(reportThrown)
+  })
   const plan = (delay: number) => {
-    const at = environment.now() + delay
-    if (watchers.size === 0 || at >= attemptAt) return
-    environment.clearTimeout(attemptTimer)
-    attemptAt = at
-    attemptTimer = environment.setTimeout(() => {
-      attemptAt = Infinity
-      void attempt()
-        .then(() => {
-          if (refused.size > 0) plan(REFUSED_MILLIS * (1 + environment.random()))
-        })
-        .catch(reportThrown)
-    }, delay)
+    if (watchers.size > 0) attempts.by(now() + delay)
   }
-  const retry = (retryAfterMillis?: number) =>
-    plan(reconnectDelay(failures, spreadMillis, environment.random, retryAfterMillis))
+  const retry = (retryAfterMillis?: number) => plan(reconnectDelay(failures, spreadMillis, random, retryAfterMillis))
   const failed = (error: Fault, retryAfterMillis = error.retryAfterMillis) => {
-    each((watcher) => {
-      if (!serves(watcher.thread)) watcher.onSocket("failed", error)
-    })
+    tell("failed", (thread) => !serves(thread), error)
     failures++
     retry(retryAfterMillis ?? (error.retryable ? undefined : REFUSED_MILLIS))
     // It may have been the grant's fault: ask for another.
     grant = undefined
   }
 
-  const ask = async (threads: readonly string[]): Promise<Grant | Fault> => {
-    const [first, ...rest] = threads
-    const answer = await request(first!, "grants", { threads: rest }, 1)
+  const ask = async ([first, ...threads]: readonly string[]): Promise<Grant | Fault> => {
+    const answer = await request(first!, "grants", { threads }, 1)
     if (!answer.ok) return answer.error
     const given = (answer.body as { grant?: Grant }).grant
     return typeof given?.groups === "object" ? given : badAnswer("a grant").error
   }
-  const refuse = (thread: string, error: Fault) => {
-    refused.set(thread, environment.now() + REFUSED_MILLIS)
-    for (const watcher of watchers.get(thread) ?? []) watcher.onSocket("failed", error)
-  }
-  /** One refused thread must not keep the others from being served. */
+  /** One refused thread must not keep the others from being served: each is asked for alone, to find it. */
   const askForAll = async (): Promise<Grant | Fault> => {
     const threads = wanted()
     const given = await ask(threads)
@@ -153,197 +135,169 @@ export const createConnection = (options: {
     if (!isRefusal || threads.length === 1) return given
     for (const thread of threads) {
       const one = await ask([thread])
-      if ("code" in one) refuse(thread, one)
+      if (!("code" in one)) continue
+      refused.set(thread, now() + REFUSED_MILLIS)
+      tell("failed", (other) => other === thread, one)
     }
     const allowed = wanted()
-    if (allowed.every(serves)) return current?.grant ?? given
-    return allowed.length < threads.length ? ask(allowed) : given
+    return allowed.every(serves) ? (current?.grant ?? given) : ask(allowed)
   }
 
   const attempt = async () => {
-    if (asking || next !== undefined) return
-    if (grant === current?.grant && wanted().every(serves)) return
-    if (
-      grant === undefined ||
-      !(environment.now() < Date.parse(grant.expiresAt) - GRANT_MARGIN_MILLIS) ||
-      !wanted().every((thread) => covers(grant, thread))
-    ) {
+    const threads = wanted()
+    if (asking || next !== undefined || (grant === current?.grant && threads.every(serves))) return
+    const isUsable =
+      grant !== undefined &&
+      now() < Date.parse(grant.expiresAt) - GRANT_MARGIN_MILLIS &&
+      threads.every((thread) => covers(grant, thread))
+    if (!isUsable) {
       asking = true
       const given = await askForAll()
       asking = false
       if (watchers.size === 0) return
-      if ("code" in given) {
-        failed(given)
-        return
-      }
+      if ("code" in given) return failed(given)
       // If this clock is wrong about its expiry, connecting fails and the next attempt asks for another.
       grant = given
       spreadMillis = given.reconnectSpreadMillis
       for (const thread in grant.groups) refused.delete(thread)
     }
-    if (grant !== current?.grant || current.state !== "open") open(grant)
+    if (grant !== current?.grant || current?.state !== "open") open(grant!)
   }
 
   const open = (given: Grant) => {
     const link: Link = {
       grant: given,
-      liveness: createLiveness(environment.now()),
+      liveness: createLiveness(now()),
       connection: undefined,
       state: "opening",
       openedAt: 0,
-      timer: undefined
+      timer: environment.setTimeout(() => end(link, "timeout"), OPEN_MILLIS)
     }
     next = link
-    link.timer = environment.setTimeout(() => end(link, { message: "it did not open in time" }), OPEN_MILLIS)
+    links.add(link)
+    const alive = () => link.liveness.alive(now())
     try {
       const client = gateways.find((gateway) => gateway.name === given.gateway)
-      if (client === undefined) throw new Error(`the grant is for ${given.gateway}, which is not among \`gateways\``)
-      const connection = client.connect(given, {
+      if (client === undefined) throw new Error(`${given.gateway} is not among \`gateways\``)
+      link.connection = client.connect(given, {
         onOpen: () => opened(link),
-        onAlive: () => link.liveness.alive(environment.now()),
+        onAlive: alive,
         onFrame: (text) => {
-          link.liveness.alive(environment.now())
-          receive(text)
+          alive()
+          const frame = readFrame(text)
+          for (const watcher of watchers)
+            if (frame === undefined || frame.thread === watcher.thread) watcher.onFrame(frame, text.length)
         },
         onInterrupted: () => interrupted(link),
-        onClosed: (reason) => end(link, reason)
+        onClosed: ({ message, retryAfterMillis }) => end(link, message, retryAfterMillis)
       })
-      link.connection = connection
-      if (link.state === "closed") connection.close()
+      if (!links.has(link)) link.connection.close()
       armLiveness()
     } catch (error) {
-      end(link, { message: messageOf(error) })
+      end(link, messageOf(error))
     }
   }
-  const receive = (text: string) => {
-    const frame = readFrame(text)
-    if (frame === undefined) each((watcher) => watcher.onBadFrame())
-    else for (const watcher of watchers.get(frame.thread) ?? []) watcher.onFrame(frame, text.length)
-  }
-
   const opened = (link: Link) => {
-    if (link.state === "closed") return
+    if (!links.has(link)) return
     environment.clearTimeout(link.timer)
-    const now = environment.now()
-    link.liveness.alive(now)
+    link.liveness.alive((link.openedAt = now()))
     // Who is served without a cut misses nothing.
     const before = current?.state === "open" ? current.grant.groups : {}
     link.state = "open"
-    link.openedAt = now
     if (link === next) {
       next = undefined
-      close(old)
-      const replaced = (old = current)
+      const replaced = current
       current = link
       environment.setTimeout(() => close(replaced), LINGER_MILLIS)
     }
-    each((watcher) => {
-      if (serves(watcher.thread) && current!.grant.groups[watcher.thread] !== before[watcher.thread])
-        watcher.onSocket("open")
-    })
+    for (const watcher of watchers) {
+      const { thread } = watcher
+      if (serves(thread) && current!.grant.groups[thread] !== before[thread]) watcher.onSocket("open")
+    }
     if (!wanted().every(serves)) plan(0)
     armLiveness()
   }
-  const cut = () => each((watcher) => watcher.onSocket("cut"))
+  const cut = () => tell("cut", () => true)
   const interrupted = (link: Link) => {
     if (link.state !== "open") return
     link.state = "cut"
-    link.timer = environment.setTimeout(() => end(link, { message: "it was cut" }), BRIDGE_MILLIS)
+    link.timer = environment.setTimeout(() => end(link), BRIDGE_MILLIS)
     if (link === current) cut()
   }
   /** Closes without a word: its watchers are served by another. */
   const close = (link: Link | undefined) => {
-    if (link === undefined || link.state === "closed") return
+    if (link === undefined || !links.delete(link)) return
     link.state = "closed"
     environment.clearTimeout(link.timer)
     guarded(() => link.connection?.close())
   }
-  const end = (link: Link, reason: { readonly message: string; readonly retryAfterMillis?: number }) => {
+  const end = (link: Link, message?: string, retryAfterMillis?: number) => {
     const { state } = link
     if (state === "closed") return
     close(link)
     if (link === next) {
       next = undefined
-      failed(
-        failure("GATEWAY_UNAVAILABLE", `the gateway did not connect: ${reason.message}`, true).error,
-        reason.retryAfterMillis
-      )
+      failed(failure("GATEWAY_UNAVAILABLE", `the gateway did not connect: ${message}`, true).error, retryAfterMillis)
     } else if (link === current) {
       current = undefined
       if (state === "open") cut()
-      failures = environment.now() - link.openedAt >= STEADY_MILLIS ? 0 : failures + 1
-      retry(reason.retryAfterMillis)
+      failures = now() - link.openedAt >= STEADY_MILLIS ? 0 : failures + 1
+      retry(retryAfterMillis)
     }
   }
 
-  /** One timer, looked at when it fires: hearing something never moves it. */
   const armLiveness = () => {
-    if (current === undefined || current.connection?.ping === undefined) return
-    const at = current.liveness.due(anyActive())
-    if (at >= livenessAt) return
-    environment.clearTimeout(livenessTimer)
-    livenessAt = at
-    livenessTimer = environment.setTimeout(lookAtLiveness, Math.max(0, at - environment.now()))
+    if (current?.connection?.ping !== undefined) looks.by(current.liveness.due(anyActive()))
   }
-  const lookAtLiveness = () => {
-    livenessAt = Infinity
+  const looks = createAlarm(environment, () => {
     const link = current
     if (link?.state === "open") {
-      const verdict = link.liveness.look(environment.now(), anyActive())
-      if (verdict === "dead") end(link, { message: "it gave no sign of life" })
-      else if (verdict === "ping") guarded(() => link.connection?.ping?.())
+      const verdict = link.liveness.look(now(), anyActive())
+      if (verdict === "dead") end(link)
+      if (verdict === "ping") guarded(() => link.connection?.ping?.())
     }
     armLiveness()
-  }
+  })
   const woke = () => {
     if (current?.state === "open") {
       current.liveness.doubt()
       armLiveness()
     } else {
       failures = 0
-      plan(environment.random() * 100)
+      plan(random() * 100)
     }
-    each((watcher) => watcher.onWake())
-  }
-
-  const stopAll = () => {
-    environment.clearTimeout(attemptTimer)
-    environment.clearTimeout(livenessTimer)
-    attemptAt = livenessAt = Infinity
-    stopWake?.()
-    for (const link of [current, next, old]) close(link)
-    options.onIdle()
+    for (const watcher of watchers) watcher.onWake()
   }
 
   return {
     watch: (watcher) => {
       const { thread } = watcher
       if (watchers.size === 0) stopWake = environment.onWake(woke)
+      watchers.add(watcher)
       refused.delete(thread)
-      const set = watchers.get(thread) ?? new Set()
-      watchers.set(thread, set.add(watcher))
       if (serves(thread)) watcher.onSocket("open")
       else if (!covers(current?.grant, thread)) plan(0)
       return {
         touch: armLiveness,
         renew: () => {
-          const now = environment.now()
-          if (now - renewedAt < RENEW_MILLIS) return
-          renewedAt = now
+          if (now() - renewedAt < RENEW_MILLIS) return
+          renewedAt = now()
           grant = undefined
-          plan(environment.random() * spreadMillis)
+          plan(random() * spreadMillis)
         },
         invoke: (event, data, timeoutMillis) =>
           serves(thread) && current?.grant.upstream
             ? current.connection?.invoke?.(event, data, { timeoutMillis })
             : undefined,
         stop: () => {
-          set.delete(watcher)
-          if (set.size === 0) {
-            watchers.delete(thread)
-            refused.delete(thread)
-          }
-          if (watchers.size === 0) stopAll()
+          watchers.delete(watcher)
+          refused.delete(thread)
+          if (watchers.size > 0) return
+          attempts.stop()
+          looks.stop()
+          stopWake?.()
+          for (const link of links) close(link)
+          options.onIdle()
         }
       }
     }

@@ -4,7 +4,7 @@
  * Promises that the view is the fold of a gapless beginning of one log: never wrong, at worst late. Subscribers
  * are called after each frame that changed it, at a cost that does not depend on the thread's length.
  */
-import type { Entry, Frame } from "../protocol/Entry.ts"
+import type { Entry } from "../protocol/Entry.ts"
 import type { KnownEvent } from "../protocol/Event.ts"
 import type { Failed } from "../protocol/Exchange.ts"
 import type { Fault } from "../protocol/Fault.ts"
@@ -12,6 +12,7 @@ import type { View, ViewPage } from "../protocol/View.ts"
 import { createFold } from "../thread/fold.ts"
 import type { OrderCounters, Plan } from "../thread/order.ts"
 import { createOrder } from "../thread/order.ts"
+import { createAlarm } from "./alarm.ts"
 import { fetchPage, fetchView } from "./answers.ts"
 import type { Connection, Watch } from "./connection.ts"
 import type { Environment } from "./environment.ts"
@@ -83,8 +84,6 @@ export const follow = (options: {
   let ahead = false
   /** Silences in a row that turned out to hide entries though the socket was open. */
   let missed = 0
-  let timer: unknown
-  let timerAt = Infinity
   let told: ConnectionState = "connecting"
   let badFrames = 0
 
@@ -124,22 +123,15 @@ export const follow = (options: {
     if (status() !== told) tell()
   }
 
+  const schedule = () => {
+    if (!closed) alarm.by(order.due(running.size > 0))
+  }
   const tick = () => {
-    environment.clearTimeout(timer)
-    timerAt = Infinity
-    if (closed) return
     const now = environment.now()
-    if (order.due(running.size > 0) <= now) void carryOut(order.begin(now)).catch(reportThrown)
+    if (!closed && order.due(running.size > 0) <= now) void carryOut(order.begin(now)).catch(reportThrown)
     schedule()
   }
-  /** One timer, armed anew only for an earlier time: a frame that comes in order never moves it. */
-  const schedule = () => {
-    const at = order.due(running.size > 0)
-    if (at >= timerAt || closed) return
-    environment.clearTimeout(timer)
-    timerAt = at
-    timer = environment.setTimeout(tick, Math.max(0, at - environment.now()))
-  }
+  const alarm = createAlarm(environment, tick)
   /** What every change of the order ends with. */
   const settle = (changed: boolean) => {
     if (repairing && caught && !order.behind()) repairing = false
@@ -224,17 +216,18 @@ export const follow = (options: {
   const watch = options.connection.watch({
     thread,
     active: () => running.size > 0,
-    onFrame: (frame: Frame, bytes) => {
+    onFrame: (frame, bytes) => {
+      const now = environment.now()
+      if (frame === undefined) {
+        badFrames++
+        order.suspect(now)
+        schedule()
+        return
+      }
       missed = 0
       const wasRunning = running.size > 0
-      const applied = order.receive(frame, bytes, environment.now())
-      settle(applied)
+      settle(order.receive(frame, bytes, now))
       if (!wasRunning && running.size > 0) watch.touch()
-    },
-    onBadFrame: () => {
-      badFrames++
-      order.suspect(environment.now())
-      schedule()
     },
     onSocket: (state, fault) => {
       socket = state
@@ -301,7 +294,7 @@ export const follow = (options: {
     close: () => {
       if (closed) return
       closed = true
-      environment.clearTimeout(timer)
+      alarm.stop()
       watch.stop()
       tell()
       listeners.clear()

@@ -32,8 +32,6 @@ export const failure = (code: string, message: string, retryable = false): Faile
 export const badAnswer = (expected: string): Failed => failure("BAD_SHAPE", `the backend's answer is not ${expected}`)
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-const CODES: Readonly<Record<number, string>> = { 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "RATE_LIMITED" }
-
 /**
  * - `endpoint`: where the backend is mounted, such as `/api`
  * - `token`: asked before every request, and once more after a 401
@@ -44,50 +42,44 @@ export const createRequest = (options: {
   readonly fetch: Fetch
   readonly environment: Environment
 }): Request => {
-  const { environment, token } = options
-  const endpoint = options.endpoint.replace(/\/+$/, "")
-  const sleep = (millis: number) => new Promise<void>((resolve) => environment.setTimeout(resolve, millis))
+  const { environment, fetch, token } = options
+  const threads = `${options.endpoint.replace(/\/+$/, "")}/threads/`
 
-  const send = async (path: string, body: string | undefined, signal: AbortSignal): Promise<[number, Answer]> => {
-    const headers: Record<string, string> = { accept: "application/json" }
+  const send = async (url: string, body: string | undefined, signal: AbortSignal): Promise<[number, Answer]> => {
+    const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" }
     if (token !== undefined) headers["authorization"] = `Bearer ${await token()}`
-    if (body !== undefined) headers["content-type"] = "application/json"
-    const response = await options.fetch(
-      endpoint + path,
-      body === undefined ? { headers, signal } : { headers, signal, method: "POST", body }
-    )
+    const response = await fetch(url, body === undefined ? { headers, signal } : { method: "POST", headers, body, signal })
     const { status } = response
     // A proxy's page is no JSON and told by its status.
     const answer = (await response.json().catch(() => undefined)) as { ok?: unknown; error?: Fault } | null | undefined
     if (response.ok && typeof answer === "object" && answer !== null && answer.ok !== false)
       return [status, { ok: true, body: answer }]
     const retryable = status >= 500 || status === 429
-    const error =
+    const { error } =
       typeof answer?.error?.code === "string"
-        ? answer.error
+        ? (answer as Failed)
         : failure(
-            CODES[status] ?? (retryable ? "OUTCOME_UNKNOWN" : "BAD_SHAPE"),
-            `the answer (HTTP ${status}) is not one of this backend; is the endpoint right?`,
+            status === 401 ? "UNAUTHENTICATED" : retryable ? "OUTCOME_UNKNOWN" : "NOT_FOUND",
+            `HTTP ${status} is not from this backend; is the endpoint right?`,
             retryable
-          ).error
-    const after = response.headers.get("retry-after")
-    const wait = Number(after) * 1_000 || Date.parse(after ?? "") - environment.now()
-    return [status, { ok: false, error: wait > 0 ? { retryAfterMillis: wait, ...error } : error }]
+          )
+    const retryAfterMillis = Number(response.headers.get("retry-after")) * 1_000
+    return [status, { ok: false, error: retryAfterMillis > 0 ? { retryAfterMillis, ...error } : error }]
   }
   /** One attempt, with an end: a fetch or a token that never settles must not hold the client. */
-  const attempt = async (path: string, body: string | undefined): Promise<[number, Answer]> => {
+  const attempt = async (url: string, body: string | undefined): Promise<[number, Answer]> => {
     const abort = new AbortController()
     let timer: unknown
     const late = new Promise<never>((_, reject) => {
       timer = environment.setTimeout(() => {
         abort.abort()
-        reject(new Error(`nothing came within ${TIMEOUT_MILLIS} ms`))
+        reject(new Error("timeout"))
       }, TIMEOUT_MILLIS)
     })
     try {
-      return await Promise.race([send(path, body, abort.signal), late])
+      return await Promise.race([send(url, body, abort.signal), late])
     } catch (error) {
-      return [0, failure("OUTCOME_UNKNOWN", `no answer came from the backend: ${messageOf(error)}`, true)]
+      return [0, failure("OUTCOME_UNKNOWN", `no answer from the backend: ${messageOf(error)}`, true)]
     } finally {
       environment.clearTimeout(timer)
     }
@@ -98,11 +90,11 @@ export const createRequest = (options: {
     try {
       text = body && JSON.stringify(body)
     } catch (error) {
-      return failure("BAD_SHAPE", `the request is not JSON: ${messageOf(error)}`)
+      return failure("BAD_SHAPE", messageOf(error))
     }
     let renewed = token === undefined
     for (let sent = 1; ; sent++) {
-      const [status, answer] = await attempt(`/threads/${encodeURIComponent(thread)}/${path}`, text)
+      const [status, answer] = await attempt(`${threads}${encodeURIComponent(thread)}/${path}`, text)
       if (answer.ok) return answer
       const { retryAfterMillis = 0, retryable } = answer.error
       if (status === 401 && !renewed) {
@@ -112,7 +104,8 @@ export const createRequest = (options: {
       }
       const passes = status === 0 || status === 408 || status === 429 || (status >= 500 && retryable)
       if (!passes || sent >= attempts || retryAfterMillis > MAX_WAIT_MILLIS) return answer
-      await sleep(retryAfterMillis + environment.random() * Math.min(4_000, 200 * 2 ** sent))
+      const wait = retryAfterMillis + environment.random() * Math.min(4_000, 200 * 2 ** sent)
+      await new Promise<void>((resolve) => environment.setTimeout(resolve, wait))
     }
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { Entry } from "../protocol/Entry.ts"
 import type { Id } from "../protocol/Event.ts"
-import type { View } from "../protocol/View.ts"
+import type { View, ViewMessage } from "../protocol/View.ts"
 import {
   contentErased,
   custom,
@@ -34,7 +34,7 @@ import {
   stepStarted
 } from "./foldRun.ts"
 import { stateDelta, stateSnapshot } from "./foldDocs.ts"
-import { reindex, type Folding, type RunPlace } from "./foldState.ts"
+import { listOf, setMessages, type Folding, type RunPlace } from "./foldState.ts"
 
 /** Grows when the same log would fold to another view, so that saved views are made anew. */
 export const FOLD_VERSION = 1
@@ -46,17 +46,36 @@ export interface ViewFold {
   readonly apply: (entry: Entry) => void
   /** An immutable view; the same object until the next `apply`, and what did not change keeps its identity. */
   readonly view: View
+  /** The last of `view.messages`, at a cost that does not grow with the thread. */
+  readonly newest: ViewMessage | undefined
+}
+
+/** A view as plain data; only its list of messages is not made before somebody reads it. */
+class FoldedView {
+  #pages: Folding["pages"]
+  #list: readonly ViewMessage[] | undefined
+  constructor({ pages, view }: Folding) {
+    this.#pages = pages
+    // One getter for all, or each view would have a shape of its own.
+    Object.defineProperty(Object.assign(this, view), "messages", FoldedView.#messages)
+  }
+  static #messages: PropertyDescriptor & ThisType<FoldedView> = {
+    enumerable: true,
+    get() {
+      return (this.#list ??= listOf(this.#pages))
+    }
+  }
 }
 
 /** Begins with the empty view, or goes on from any view, such as a saved one. */
 export const createFold = (view: View = emptyView): ViewFold => {
-  const folding: Folding = { view, fresh: new Set(), messages: new Map(), runs: new Map() }
-  reindex(folding)
-  let isHandedOut = true
+  const { messages, ...rest } = view
+  const folding: Folding = { view: rest, pages: [], fresh: new Set(), messages: new Map(), runs: new Map() }
+  setMessages(folding, messages)
+  let handedOut: View | undefined = view
   return {
     apply: (entry) => {
-      if (isHandedOut) folding.view = { ...folding.view }
-      isHandedOut = false
+      handedOut = undefined
       folding.view.logId = entry.logId
       folding.view.offset = entry.offset
       folding.view.id = entry.id
@@ -71,9 +90,11 @@ export const createFold = (view: View = emptyView): ViewFold => {
       }
     },
     get view() {
-      if (!isHandedOut) folding.fresh.clear()
-      isHandedOut = true
-      return folding.view
+      folding.fresh.clear()
+      return (handedOut ??= new FoldedView(folding) as unknown as View)
+    },
+    get newest() {
+      return folding.pages.at(-1)?.at(-1)
     }
   }
 }

@@ -26,13 +26,18 @@ import type {
 import type { Entry } from "../protocol/Entry.ts"
 import type { Json } from "../protocol/Json.ts"
 import type { ViewMessage, ViewPart, ViewReasoning, ViewText, ViewTool } from "../protocol/View.ts"
-import { omit, own, ownMessage, ownPart, ownParts, pick, type Folding, type Place, type RunPlace } from "./foldState.ts"
-
-const addMessage = (folding: Folding, message: ViewMessage): number => {
-  const messages = own(folding, folding.view, "messages") as ViewMessage[]
-  folding.messages.set(message.id, messages.length)
-  return messages.push(message) - 1
-}
+import {
+  addMessage,
+  listOf,
+  omit,
+  ownMessage,
+  ownPart,
+  ownParts,
+  pick,
+  type Folding,
+  type Place,
+  type RunPlace
+} from "./foldState.ts"
 
 export const messagePosted = (
   folding: Folding,
@@ -66,7 +71,7 @@ const messageOf = (folding: Folding, event: InMessage, { at }: Entry): number =>
 const addPart = (folding: Folding, event: InMessage, entry: Entry, part: ViewPart): Place => {
   const message = messageOf(folding, event, entry)
   const parts = ownParts(folding, message)
-  const isForeign = event.run !== folding.view.messages[message]!.run
+  const isForeign = event.run !== ownMessage(folding, message).run
   const added = { ...part, ...pick(event, "step", ...(isForeign ? (["run"] as const) : [])) }
   const isSame = (old: ViewPart) =>
     old.type === part.type && old.id === part.id && (part.type !== "data" || part.name === (old as typeof part).name)
@@ -206,7 +211,7 @@ export const custom = (folding: Folding, _: RunPlace | undefined, event: Custom,
 
 /** Parts begun in the erased entries stay, empty: their ids may be referred to. */
 export const contentErased = (folding: Folding, _: RunPlace | undefined, event: ContentErased): boolean => {
-  folding.view.messages.forEach((message, at) => {
+  listOf(folding.pages).forEach((message, at) => {
     message.parts.forEach((part, index) => {
       if (event.offsets.some(([from, to]) => from <= part.offset && part.offset <= to))
         ownParts(folding, at)[index] = emptied(part)

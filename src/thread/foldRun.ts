@@ -28,7 +28,18 @@ import type {
   ViewText,
   ViewTool
 } from "../protocol/View.ts"
-import { nothingOpen, omit, own, ownPart, ownRun, pick, reindex, type Folding, type RunPlace } from "./foldState.ts"
+import {
+  listOf,
+  nothingOpen,
+  omit,
+  own,
+  ownPart,
+  ownRun,
+  pick,
+  setMessages,
+  type Folding,
+  type RunPlace
+} from "./foldState.ts"
 
 export const runAccepted = (folding: Folding, _: RunPlace | undefined, event: RunAccepted, { at }: Entry): boolean => {
   if (folding.runs.has(event.run)) return false
@@ -72,12 +83,12 @@ const rewind = (folding: Folding, place: RunPlace, from: number): void => {
   run.steps = run.steps.filter((step) => step.offset <= from || step.state === "completed")
   const isCompleted = (id: Id) => run.steps.some((step) => step.id === id && step.state === "completed")
   const stays = (part: ViewPart) => part.offset <= from || (part.step !== undefined && isCompleted(part.step))
-  folding.view.messages = folding.view.messages.flatMap((message) => {
+  const messages = listOf(folding.pages).flatMap((message) => {
     const parts = message.parts.filter((part) => (part.run ?? message.run) !== run.id || stays(part))
     if (parts.length === message.parts.length) return [message]
     return parts.length === 0 && message.run === run.id ? [] : [{ ...message, parts }]
   })
-  reindex(folding)
+  setMessages(folding, messages)
 }
 
 export const runStatus = (folding: Folding, place: RunPlace, event: RunStatus): boolean =>

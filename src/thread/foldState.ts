@@ -21,9 +21,12 @@ export interface RunPlace {
   open: Record<Streamed, Map<Id, Place>> | undefined
 }
 export interface Folding {
-  view: Mutable<View>
+  /** All but the messages. */
+  readonly view: Mutable<Omit<View, "messages">>
+  /** The messages, 64 to a page: a change copies one page and not the list, however long the thread is. */
+  pages: readonly (readonly ViewMessage[])[]
   readonly fresh: Set<object>
-  /** Index in `view.messages` by id. */
+  /** How many messages come before this one, by id. */
   messages: Map<Id, number>
   runs: Map<Id, RunPlace>
 }
@@ -34,12 +37,14 @@ export const nothingOpen = (): NonNullable<RunPlace["open"]> => ({
   tool: new Map()
 })
 
-/** Finds everything again from the view alone: at the beginning, and after parts left it. */
-export const reindex = (folding: Folding): void => {
-  const { messages, runs } = folding.view
-  folding.messages = new Map(messages.map((message, at) => [message.id, at]))
+export const listOf = (pages: Folding["pages"]): ViewMessage[] => ([] as ViewMessage[]).concat(...pages)
+/** Takes these messages and finds everything again: at the beginning, and after parts left the view. */
+export const setMessages = (folding: Folding, messages: readonly ViewMessage[]): void => {
+  folding.pages = []
+  folding.messages = new Map()
+  for (const message of messages) addMessage(folding, message)
   folding.runs = new Map(
-    runs.map((run, at) => [run.id, { at, open: run.state === "finished" ? undefined : nothingOpen() }])
+    folding.view.runs.map((run, at) => [run.id, { at, open: run.state === "finished" ? undefined : nothingOpen() }])
   )
   messages.forEach((message, at) => {
     message.parts.forEach((part, index) => {
@@ -59,8 +64,17 @@ export const own = <T extends object, K extends keyof T>(folding: Folding, holde
   }
   return value as Mutable<T[K]>
 }
+const ownPages = (folding: Folding) => own(folding, folding, "pages") as ViewMessage[][]
+export const addMessage = (folding: Folding, message: ViewMessage): number => {
+  const at = folding.messages.size
+  const pages = ownPages(folding)
+  if (pages.length === at >> 6) pages.push([])
+  own(folding, pages, at >> 6).push(message)
+  folding.messages.set(message.id, at)
+  return at
+}
 export const ownMessage = (folding: Folding, at: number): Mutable<ViewMessage> =>
-  own(folding, own(folding, folding.view, "messages") as ViewMessage[], at)
+  own(folding, own(folding, ownPages(folding), at >> 6), at & 63)
 export const ownParts = (folding: Folding, at: number): ViewPart[] =>
   own(folding, ownMessage(folding, at), "parts") as ViewPart[]
 export const ownPart = <P extends ViewPart>(folding: Folding, place: Place): Mutable<P> =>

@@ -50,7 +50,7 @@ export const makePublisher = (options: {
     waiter = undefined
     resume?.()
   }
-  const onExit = (exit: Exit.Exit<void, GatewayError>) => {
+  const onExit = (exit: Exit.Exit<void, GatewayError>, isHead: boolean) => {
     inFlight = undefined
     if (Exit.isSuccess(exit)) counters.published++
     else {
@@ -59,18 +59,18 @@ export const makePublisher = (options: {
       if (error?.reason._tag === "GatewayThrottled") {
         notBefore = now() + error.reason.retryAfterMillis
         owed = true
-      } else if (error?.reason._tag === "FrameTooLarge") owed = true
+      } else if (error?.reason._tag === "FrameTooLarge" && !isHead) owed = true
     }
     release()
     if (owed && inFlight === undefined && now() >= notBefore) sendHead()
   }
-  const start = (frame: string) => {
+  const start = (frame: string, isHead: boolean) => {
     lastAt = now()
     const fiber = options.fork(gateway.publish(options.group(), frame))
     const exit = fiber.pollUnsafe()
-    if (exit !== undefined) return onExit(exit)
+    if (exit !== undefined) return onExit(exit, isHead)
     inFlight = { fiber, startedAt: lastAt }
-    fiber.addObserver(onExit)
+    fiber.addObserver((ended) => onExit(ended, isHead))
   }
   const sendHead = () => {
     if (inFlight !== undefined || now() < notBefore) {
@@ -81,7 +81,7 @@ export const makePublisher = (options: {
     const frame = options.headFrame()
     if (frame === undefined) return
     counters.headFrames++
-    start(frame)
+    start(frame, true)
   }
   const wait = Effect.callback<void>((resume) => {
     waiter = () => resume(Effect.void)
@@ -98,7 +98,7 @@ export const makePublisher = (options: {
         if (frame.length * 3 > limit && Buffer.byteLength(frame) > limit) sendHead()
         else {
           owed = false
-          start(frame)
+          start(frame, false)
         }
         return inFlight === undefined ? Effect.void : wait
       }),

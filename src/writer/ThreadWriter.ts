@@ -109,6 +109,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   let lastAppendAt = 0
   let lastAt = 0
   let settling: (() => void)[] = []
+  /** What people who waited too long are told. */
+  let trouble = fault("STORE_UNAVAILABLE", "the log did not answer in time")
 
   const publisher = makePublisher({
     gateway,
@@ -195,7 +197,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     services.wakeTicker()
     yield* publisher.send(append.entry.body)
     if (outside) {
-      yield* tellWorkers
+      yield* tellWorkers(batch)
       finish(draft)
     }
   })
@@ -207,11 +209,13 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       fresh = true
       losses++
       // a foreign knock is not overwritten: whoever waited longer goes first
-      if (othersTurn()) return standAside
-      if (losses < 2) return Effect.void
-      counters.knocks++
-      return Effect.map(persist(log.knock(thread, me), () => false), (knocked) => setHead(knocked))
+      const theirs = othersTurn() ? standAside : Effect.void
+      return losses < 2 ? theirs : Effect.andThen(theirs, knock)
     })
+  const knock = Effect.suspend(() => {
+    counters.knocks++
+    return Effect.map(persist(log.knock(thread, me), () => false), (knocked) => setHead(knocked))
+  })
   const othersTurn = () =>
     head!.knock !== null && head!.knock.by !== me && head!.now - head!.knock.at < KNOCK_MILLIS
 
@@ -248,23 +252,26 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   })
 
   /** Runs that other processes work on: their workers, when idle, wait for a word. */
-  const tellWorkers = Effect.suspend(() => {
-    if (gateway.subscribe === undefined) return Effect.void
+  const tellWorkers = Effect.fnUntraced(function* (batch: readonly Waiting[]) {
+    if (gateway.subscribe === undefined) return
     const local = new Set([...lines].map((line) => line.run))
-    if (!control.runs.some((run) => run.status === "running" && !local.has(run.id))) return Effect.void
-    return gateway
+    for (const { command } of batch) if (command.type === "take") local.add(command.run)
+    if (!control.runs.some((run) => run.status === "running" && !local.has(run.id))) return
+    yield* gateway
       .publish(groups.inbox(thread), encodeHead(thread, head!))
       .pipe(Effect.timeout(KNOCK_MILLIS), Effect.ignore)
   })
 
   const finish = ({ batch, outcomes }: Pick<Draft, "batch" | "outcomes">) => {
     pending.remove(batch)
+    tell(batch, outcomes)
+  }
+  const tell = (batch: readonly Waiting[], outcomes: readonly Outcome[]) =>
     batch.forEach((waiting, index) => {
       const outcome = outcomes[index]!
       if (!outcome.ok) counters.refused++
       waiting.onOutcome?.(outcome)
     })
-  }
   const fail = (batch: readonly Waiting[], problem: Fault) =>
     finish({ batch, outcomes: batch.map(() => ({ ok: false, fault: problem })) })
   const tooLarge = (batch: readonly Waiting[]) =>
@@ -276,9 +283,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       pending.putBack()
       if (reason._tag === "LogUnavailable" || reason._tag === "LogFull") {
         // agents wait for the log; people are told, and may send the same id again
-        const before = now() - GIVE_UP_MILLIS
-        const given = pending.all().filter((waiting) => waiting.outside && waiting.since <= before)
-        if (given.length > 0) fail(given, fault(reason._tag === "LogFull" ? "STORE_FULL" : "STORE_UNAVAILABLE", message))
+        trouble = fault(reason._tag === "LogFull" ? "STORE_FULL" : "STORE_UNAVAILABLE", message)
         return Effect.sleep(100 + Math.random() * 200)
       }
       const code =
@@ -351,10 +356,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       publisher.tick(time)
       // also while an append before them is not settled: these were never sent
       const given = pending.expire(time - GIVE_UP_MILLIS)
-      for (const { onOutcome } of given) {
-        counters.refused++
-        onOutcome?.({ ok: false, fault: fault("STORE_UNAVAILABLE", "the log did not answer in time") })
-      }
+      if (given.length > 0) tell(given, given.map(() => ({ ok: false, fault: trouble })))
     },
     busy: () => draining || !pending.isEmpty() || lines.size > 0 || publisher.busy(),
     hasLines: () => lines.size > 0,

@@ -211,6 +211,20 @@ describeInBrowser("the page", () => {
     await expectLog(stack, page)
   }, TIMEOUT)
 
+  it("brings the question to the top, and stays where a reader has gone", async () => {
+    const page = await open()
+    await askEverything(page)
+    await page.waitForFunction(() => Math.abs((document.querySelector(".question")?.getBoundingClientRect().top ?? 0) - 84) < 4, undefined, { timeout: TIMEOUT })
+    await page.mouse.move(600, 400)
+    await page.mouse.wheel(0, -10_000)
+    await page.waitForFunction(() => scrollY === 0)
+    await finished(page)
+    await page.locator(".sources").waitFor({ timeout: TIMEOUT })
+    expect(await page.evaluate(() => scrollY)).toBe(0)
+    await page.getByRole("button", { name: "To the newest words" }).click()
+    await page.waitForFunction(() => document.documentElement.scrollHeight - innerHeight - scrollY < 48)
+  }, TIMEOUT)
+
   it("begins a new conversation, and keeps the old one at its address", async () => {
     const page = await open()
     const old = page.url()

@@ -1,6 +1,6 @@
 /** The documents: generated tables are fresh, links lead somewhere, and the README's programs run as printed. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { spawn, type ChildProcess } from "node:child_process"
+import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
@@ -11,6 +11,7 @@ import { refreshDocs } from "../../scripts/docs.ts"
 import { filesBelow } from "./tree.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
+const withTools = { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${process.env["PATH"] ?? ""}` }
 const read = (file: string) => readFileSync(join(root, file), "utf8")
 const documents = [
   "README.md",
@@ -53,6 +54,30 @@ describe("documents", () => {
         .map((target) => `${file}: ${target}`)
     )
     expect(broken).toEqual([])
+  })
+
+  it("show programs that compile against the package", () => {
+    const folder = mkdtempSync(join(root, ".throughline-docs-"))
+    const files: string[] = []
+    try {
+      // an adapter's README shows fragments
+      for (const file of documents.filter((document) => !document.startsWith("adapters/"))) {
+        const name = file.replace(/\.md$/, "").replaceAll("/", "_")
+        for (const language of ["ts", "tsx"]) {
+          fences(read(file), language).forEach((code, index) => {
+            // a document may go on from its first program, which it then names
+            const target = index === 0 && file === "docs/agents.md" ? "librarian" : `${name}_${index}`
+            files.push(`${target}.${language}`)
+            writeFileSync(join(folder, files.at(-1)!), `${code}\nexport {}\n`)
+          })
+        }
+      }
+      writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../tsconfig.json", compilerOptions: { noUnusedLocals: false }, files, include: [] }))
+      const checked = spawnSync("tsc", ["-p", folder], { encoding: "utf8", shell: false, env: withTools })
+      expect(checked.stdout).toBe("")
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   it("the README stays under 200 lines, its programs at 20", () => {

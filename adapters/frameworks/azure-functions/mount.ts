@@ -2,11 +2,14 @@
  * Mounts a backend on an Azure Functions app (Node programming model v4): HTTP routes, upstream, queue, timer.
  *
  * Four functions: `threads` (the client's routes), `upstream` (the gateway's webhook; the host checks its function
- * key, so give the gateway `upstreamKey: "host"`), `work` (one job, one run), `sweep` (every 15 s). Source:
+ * key, so give the gateway `upstreamKey: "host"`), `work` (one job, one run), `sweep` (every 15 s). A caller over HTTP
+ * gets an answer of ours whatever fails; what failed is in the function's log. Source:
  * learn.microsoft.com/azure/azure-functions/functions-reference-node
  */
 import type { HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions"
 import type * as AzureFunctions from "@azure/functions"
+import { fault } from "../../../src/protocol/Fault.ts"
+import { refuse } from "../../../src/server/answer.ts"
 
 /** What `mount` calls of a backend; a `BackendHandle` has it. */
 export interface MountedBackend {
@@ -26,11 +29,19 @@ export interface MountOptions {
 }
 const DEFAULT_WORK_MILLIS = 9 * 60_000
 
-/** `app` is the one from `@azure/functions`. `backend` is built at the first call, so the app starts fast. */
+/** `app` is the one from `@azure/functions`. `backend` is called, and so built, only by the functions. */
 export const mount = (app: typeof AzureFunctions.app, backend: MountedBackend, options: MountOptions = {}): void => {
   const { connection = "AzureWebJobsStorage", queueName = "throughline-jobs", sweepSchedule = "*/15 * * * * *" } = options
   const workMillis = options.workMillis ?? DEFAULT_WORK_MILLIS
-  const handler = async (request: HttpRequest): Promise<HttpResponseInit> => fromResponse(await backend.fetch(toRequest(request)))
+  const handler = async (request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => {
+    try {
+      return await fromResponse(await backend.fetch(toRequest(request)))
+    } catch (error) {
+      // thrown on, it would be the host that answers: with a page, and with the stack where it is set to
+      context.error(messageOf(error))
+      return fromResponse(refuse(fault("INTERNAL", "the backend could not be started or failed; the function's log says why")))
+    }
+  }
 
   app.http("threads", {
     route: "threads/{thread}/{resource}",
@@ -43,8 +54,9 @@ export const mount = (app: typeof AzureFunctions.app, backend: MountedBackend, o
   app.storageQueue("work", {
     queueName,
     connection,
-    handler: async (message: unknown, _context: InvocationContext) => {
-      await backend.work(decodeMessage(message), { deadline: new Date(Date.now() + workMillis) })
+    // `job` is parsed already; what is no JSON comes as text and is skipped. A job whose call rejects is delivered again
+    handler: async (job: unknown) => {
+      await backend.work(job, { deadline: new Date(Date.now() + workMillis) })
     }
   })
   app.timer("sweep", {
@@ -55,22 +67,10 @@ export const mount = (app: typeof AzureFunctions.app, backend: MountedBackend, o
   })
 }
 
-/** The host parses a message that is JSON; one that is not is handed on, to be refused as a job. */
-const decodeMessage = (message: unknown): unknown => {
-  if (typeof message !== "string") return message
-  try {
-    return JSON.parse(message) as unknown
-  } catch {
-    return message
-  }
-}
-
 const toRequest = (request: HttpRequest): Request => {
-  const headers = new Headers()
-  request.headers.forEach((value, name) => headers.append(name, value))
-  const { method } = request
-  const body = method === "GET" || method === "HEAD" ? null : (request.body as unknown as BodyInit | null)
-  return new Request(request.url, { method, headers, body, ...(body === null ? {} : { duplex: "half" }) } as RequestInit)
+  const { body, method, url } = request
+  const headers = new Headers([...request.headers])
+  return new Request(url, { method, headers, ...(body === null ? {} : { body: body as BodyInit, duplex: "half" }) })
 }
 
 const fromResponse = async (response: Response): Promise<HttpResponseInit> => ({
@@ -78,3 +78,10 @@ const fromResponse = async (response: Response): Promise<HttpResponseInit> => ({
   headers: Object.fromEntries(response.headers),
   ...(response.body === null ? {} : { body: await response.text() })
 })
+
+/** What an error and its causes say, for the log. Ours carry theirs in `reason`. */
+const messageOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause ?? (error as { readonly reason?: unknown }).reason
+  return cause === undefined ? error.message : `${error.message}: ${messageOf(cause)}`
+}

@@ -11,7 +11,7 @@ import { Composer } from "./Composer.tsx"
 import { troubleOf } from "./faults.ts"
 import type { Trouble } from "./faults.ts"
 import { Icon } from "./Icon.tsx"
-import { useStickToEnd } from "./scroll.ts"
+import { useFollow } from "./scroll.ts"
 import { SourceDialog } from "./Sources.tsx"
 import { Turn } from "./Turn.tsx"
 import { activeRun, plural, sources, turnsOf } from "./turns.ts"
@@ -44,16 +44,16 @@ export const App = ({ thread, library, onNew }: AppProps) => {
   const [trouble, setTrouble] = useState<Trouble>()
   const [opened, setOpened] = useState<ViewSource>()
   const field = useRef<HTMLTextAreaElement>(null)
-  const { away, toEnd } = useStickToEnd(view)
+  const { away, toEnd, toQuestion } = useFollow(view)
 
   const answered = useCallback((receipt: { readonly ok: true } | { readonly ok: false; readonly error: Fault }): boolean => {
     setTrouble(receipt.ok ? undefined : troubleOf(receipt.error))
     return receipt.ok
   }, [])
   const ask = useCallback(async (question: string, everything = false): Promise<boolean> => {
-    toEnd()
+    toQuestion()
     return answered(await thread.start("librarian", { question, ...(everything ? { depth: "all" } : {}) }, { message: question }))
-  }, [thread, answered, toEnd])
+  }, [thread, answered, toQuestion])
   const steer = async (text: string): Promise<boolean> => (running === undefined ? ask(text) : answered(await thread.steer(running.id, text)))
   const stop = useCallback(async (): Promise<void> => {
     if (running === undefined || stopping === running.id) return

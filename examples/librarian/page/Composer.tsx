@@ -1,9 +1,9 @@
 /**
  * Where people type: a question, or, while a run works, what it should do differently.
  *
- * Enter sends, Shift+Enter makes a new line. What was typed is never lost: it is only cleared once it is taken.
+ * Enter sends, Shift+Enter makes a new line. What was typed is never lost: if it is refused, it comes back.
  */
-import { useLayoutEffect, useRef, useState } from "react"
+import { useLayoutEffect, useState } from "react"
 import type { KeyboardEvent, RefObject } from "react"
 import { Icon } from "./Icon.tsx"
 
@@ -20,9 +20,6 @@ interface ComposerProps {
 export const Composer = ({ running, stopping, field, onAsk, onSteer, onStop }: ComposerProps) => {
   const [text, setText] = useState("")
   const [everything, setEverything] = useState(false)
-  const [sending, setSending] = useState(false)
-  const latest = useRef("")
-  latest.current = text
 
   useLayoutEffect(() => {
     const area = field.current
@@ -33,14 +30,11 @@ export const Composer = ({ running, stopping, field, onAsk, onSteer, onStop }: C
 
   const send = async (): Promise<void> => {
     const sent = text.trim()
-    if (sent === "" || sending) return
-    setSending(true)
-    try {
-      const taken = running ? await onSteer(sent) : await onAsk(sent, everything)
-      if (taken && latest.current.trim() === sent) setText("")
-    } finally {
-      setSending(false)
-    }
+    if (sent === "") return
+    setText("")
+    const taken = running ? await onSteer(sent) : await onAsk(sent, everything)
+    // What was refused comes back, unless something else is being typed by now.
+    if (!taken) setText((now) => (now === "" ? sent : now))
   }
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
     // While an input method composes a word, Enter belongs to it.
@@ -80,7 +74,7 @@ export const Composer = ({ running, stopping, field, onAsk, onSteer, onStop }: C
               <Icon name="stop" /><span>{stopping ? "Stopping…" : "Stop"}</span>
             </button>
           )}
-          <button type="submit" className="send" aria-label={running ? "Steer" : "Ask"} disabled={text.trim() === "" || sending}>
+          <button type="submit" className="send" aria-label={running ? "Steer" : "Ask"} disabled={text.trim() === ""}>
             <Icon name={running ? "steer" : "send"} />
           </button>
         </span>

@@ -49,19 +49,21 @@ Turn.displayName = "Turn"
 const same = (before: TurnData, after: TurnData): boolean =>
   before.run === after.run && before.question === after.question && before.parts.length === after.parts.length && before.parts.every((part, place) => part === after.parts[place])
 
-/** An answer of thousands of passages shows its newest ones; the rest is one click away. */
-const SHOWN = 60
+/** Of an answer of thousands of passages the first and the newest ones are shown; the rest is one click away. */
+const SHOWN = 40
 
 const Answer = ({ parts, active, onSource }: { readonly parts: readonly ViewText[]; readonly active: boolean; readonly onSource: (id: string) => void }) => {
   const [more, setMore] = useState(0)
-  const from = Math.max(0, parts.length - SHOWN - more)
   if (parts.length === 0) return null
+  const first = SHOWN + more
+  const hidden = parts.length - first - SHOWN
+  const set = (part: ViewText) => <Markdown key={part.id} text={part.text} onSource={onSource} />
+  if (hidden <= 0) return <div className="answer" data-active={active}>{parts.map(set)}</div>
   return (
     <div className="answer" data-active={active}>
-      {from > 0 && (
-        <button type="button" className="quiet" onClick={() => setMore(more + SHOWN * 4)}>Show {plural(Math.min(from, SHOWN * 4), "earlier passage")} of {parts.length.toLocaleString("en")}</button>
-      )}
-      {parts.slice(from).map((part) => <Markdown key={part.id} text={part.text} onSource={onSource} />)}
+      {parts.slice(0, first).map(set)}
+      <button type="button" className="between" onClick={() => setMore(more + SHOWN * 5)}>{plural(hidden, "passage")} in between. Show {hidden > SHOWN * 5 ? "more" : "them"}</button>
+      {parts.slice(-SHOWN).map(set)}
     </div>
   )
 }

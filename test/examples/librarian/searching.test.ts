@@ -33,7 +33,7 @@ describe("suggested questions", () => {
       await folderOf({ "a.md": `# A\n\n## Watering roses\n\n${long}\n\n## Pruning\n\n${long}\n`, "b.md": `# B\n\n## Who feeds the cat?\n\n${long}\n`, "c.md": "# C\n\n## Too short\n\nx\n" })
     )
     const questions = suggestQuestions(library, 3)
-    expect(questions).toEqual(["What do the documents say about “Watering roses”?", "Who feeds the cat?", "What do the documents say about “Pruning”?"])
+    expect(questions).toEqual(["What about “Watering roses”?", "Who feeds the cat?", "What about “Pruning”?"])
     for (const question of questions) expect(library.search(question).length).toBeGreaterThan(0)
   })
   it("are none where there is nothing to ask about", async () => {
