@@ -32,7 +32,9 @@ const summarise = defineAgent({
   onWorkerLost: "retry",
   run: async (run, { sentences, text }) => {
     run.status("Reading…")
-    const chosen = await run.tool("rank", { text, sentences }, (asked) => rank(asked.text, asked.sentences), { idempotent: true })
+    const chosen = await run.tool("rank", { text, sentences }, (asked) => rank(asked.text, asked.sentences), {
+      idempotent: true
+    })
     run.status("Writing…")
     for (const sentence of chosen) await run.text(`${sentence} `)
   }
@@ -40,7 +42,11 @@ const summarise = defineAgent({
 const WORD = /\p{L}{4,}/gu
 
 const rank = (text: string, count: number): string[] => {
-  const sentences = text.match(/[^.!?]+[.!?]*/g)?.map((sentence) => sentence.trim()).filter((sentence) => sentence !== "") ?? []
+  const sentences =
+    text
+      .match(/[^.!?]+[.!?]*/g)
+      ?.map((sentence) => sentence.trim())
+      .filter((sentence) => sentence !== "") ?? []
   const frequency = new Map<string, number>()
   for (const [word] of text.toLowerCase().matchAll(WORD)) frequency.set(word, (frequency.get(word) ?? 0) + 1)
   const scored = sentences.map((sentence, at) => {

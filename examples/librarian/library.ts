@@ -41,6 +41,7 @@ export interface Library {
 
 /** Larger files are skipped: they are exports, not documents. */
 const MAX_FILE_BYTES = 32 * 1024 * 1024
+const FENCED = /^ {0,3}(```+|~~~+)[\s\S]*?(?:^ {0,3}\1|(?![\s\S]))/gm
 const READ_CHUNK_BYTES = 16 * 1024
 
 interface FileRecord {
@@ -60,12 +61,13 @@ export const openLibrary = async (folder: string): Promise<Library> => {
 
   const files = new Map<string, FileRecord>()
   const byRef = new Map<string, Section>()
-  const index = new MiniSearch<{ id: string; title: string; trail: string; path: string; text: string }>({
-    fields: ["title", "trail", "path", "text"],
+  const index = new MiniSearch<{ id: string; title: string; trail: string; path: string; text: string; code: string }>({
+    fields: ["title", "trail", "path", "text", "code"],
     tokenize: splitWords,
     processTerm: toTerm,
     searchOptions: {
-      boost: { title: 3, trail: 1.5, path: 1.2 },
+      // What is only in an example's code seldom answers a question.
+      boost: { title: 3, trail: 1.5, path: 1.2, code: 0.3 },
       // A whole word counts for more than its beginning or a misspelling of it; short words must be exact.
       prefix: (term) => term.length > 3,
       fuzzy: (term) => (term.length > 5 ? 0.2 : false),
@@ -98,7 +100,7 @@ export const openLibrary = async (folder: string): Promise<Library> => {
     for (const { text, ...section } of splitFile(path, bytes, encoding)) {
       sections.push(section)
       byRef.set(section.ref, section)
-      index.add({ id: section.ref, title: section.title, trail: section.trail.join(" "), path, text })
+      index.add({ id: section.ref, title: section.title, trail: section.trail.join(" "), path, text: text.replace(FENCED, ""), code: (text.match(FENCED) ?? []).join("\n") })
     }
     files.set(path, { mtimeMs, size, encoding, sections })
   }

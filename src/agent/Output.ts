@@ -7,14 +7,18 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Citation, Event, Id } from "../protocol/Event.ts"
+import { fault } from "../protocol/Fault.ts"
 import { checkEvent } from "../protocol/guard.ts"
 import { assertJson, NotJson } from "../protocol/JsonValue.ts"
+import { MAX_ENTRY_BYTES } from "../protocol/Limits.ts"
 import type { Line } from "../writer/ThreadWriter.ts"
 
 /** A longer delta is cut, so that no single call fills an entry. */
 const DELTA_UNITS = 16 * 1024
 /** What an event's envelope adds to its text, roughly. */
 const ENVELOPE_UNITS = 128
+/** What one event may take of an entry, so that what ends an open part fits beside it. */
+const MAX_SAID_BYTES = MAX_ENTRY_BYTES - 16 * 1024
 const done = Promise.resolve()
 /** What ends an open text or reasoning part; a status, a source or a file in between does not. */
 const ENDS_PART = new Set<Event["type"]>([
@@ -33,7 +37,7 @@ export type Said = { readonly [K in Event["type"]]: Omit<Extract<Event, { readon
 export interface Output {
   readonly text: (delta: string, citations?: readonly Citation[]) => Promise<void>
   readonly reasoning: (delta: string, visible: "full" | "summary" | "redacted") => Promise<void>
-  /** Any other event. Throws `NotJson` at the call for what is not JSON. */
+  /** Any other event. Throws `NotJson` at the call for what is not JSON, no event, or fits no entry. */
   readonly say: (...said: readonly Said[]) => void
   /** Events that end what is open; for whoever commits events of its own. */
   readonly closing: () => readonly Event[]
@@ -45,6 +49,17 @@ export interface Output {
   silent: boolean
   /** When something was last said. */
   lastAt: number
+}
+
+/** UTF-16 units of the value's JSON. Throws `NotJson`, naming the path, for what is not JSON or fits no entry. */
+export const sizeOf = (value: unknown, path: string): number => {
+  assertJson(value, path)
+  const text = JSON.stringify(value)
+  if (text.length * 3 > MAX_SAID_BYTES && Buffer.byteLength(text) > MAX_SAID_BYTES) {
+    const message = `${path} is larger than ${MAX_SAID_BYTES} bytes; store it and say a reference`
+    throw new NotJson(fault("TOO_LARGE", message, { path, limit: MAX_SAID_BYTES }))
+  }
+  return text.length
 }
 
 export const makeOutput = (options: {
@@ -100,6 +115,7 @@ export const makeOutput = (options: {
     silent: false,
     lastAt: now(),
     text: (text, cited) => {
+      if (cited !== undefined) assertJson(cited, "text: citations")
       const result = delta("text", text, () => {
         open = { kind: "text", part: nextId(), step: steps.getStore() }
         return { type: "text.started", ...inMessage(), part: open.part }
@@ -113,20 +129,20 @@ export const makeOutput = (options: {
         return { type: "reasoning.started", ...inMessage(), part: open.part, visible }
       }),
     say: (...said) => {
-      if (output.silent) return
       const events: Event[] = []
       let units = 0
       for (const each of said) {
-        assertJson(each, each.type)
+        units += sizeOf(each, each.type) + ENVELOPE_UNITS
         const event = output.withRun(each)
         // what the log holds is what every client understands
         const checked = checkEvent(event)
         if (!checked.ok) throw new NotJson({ ...checked.fault, message: `${each.type}: ${checked.fault.message}` })
+        // that a person's word was heard is no part of what a resumed run repeats
+        if (output.silent && each.type !== "interrupt.applied") continue
         if (ENDS_PART.has(each.type)) events.push(...closing())
         events.push(event)
-        units += JSON.stringify(each).length + ENVELOPE_UNITS
       }
-      offer(events, units)
+      if (events.length > 0) offer(events, units)
     },
     closing,
     withRun: (said) => ({ ...said, run }) as Event,

@@ -8,11 +8,11 @@ import { v5 } from "uuid"
 import type { Id, RunOutcome } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
 import type { Principal } from "../ports/Access.ts"
-import type { Note, ThreadKey } from "../ports/ThreadLog.ts"
+import type { ThreadKey } from "../ports/ThreadLog.ts"
 import type { AgentServices } from "./AgentServices.ts"
 import type { Agent } from "./defineAgent.ts"
 import { digestOf } from "../writer/digest.ts"
-import { stepKey } from "./recordedCalls.ts"
+import { resultNotes, type RecordedCalls } from "./recordedCalls.ts"
 import { readStart } from "./readStart.ts"
 import { AgentError, OutcomeUnknown, RunAborted } from "./RunAborted.ts"
 import type { Taken } from "./Taken.ts"
@@ -25,7 +25,7 @@ interface Parent {
   readonly run: Id
   readonly by: Principal
   readonly signal: AbortSignal
-  readonly notes: readonly Note[]
+  readonly calls: Pick<RecordedCalls, "recorded">
 }
 export const callChild = async (
   services: AgentServices,
@@ -35,8 +35,8 @@ export const callChild = async (
 ): Promise<Json | void> => {
   const { child, input, key } = call
   const { thread } = parent
-  const recorded = parent.notes.find((note) => note.key === stepKey(parent.run, key))
-  if (recorded !== undefined) return resultOf(child, recorded.value as unknown as RunOutcome)
+  const before = parent.calls.recorded(key)
+  if (before !== undefined) return resultOf(child, before.output as unknown as RunOutcome)
   const run = v5(`${parent.run}/${key}`, CHILD_NAMESPACE)
   const writer = services.writers.get(thread)
   const started = await Effect.runPromise(
@@ -63,7 +63,7 @@ export const callChild = async (
     start,
     notes: [],
     parentSignal: parent.signal,
-    notesAtEnd: (end) => [{ key: stepKey(parent.run, key), value: end as unknown as Json }]
+    notesAtEnd: (end) => resultNotes(parent.run, key, end as unknown as Json)
   })
   if (outcome === undefined) throw new OutcomeUnknown(child.name, `${parent.run}/${key}`)
   return resultOf(child, outcome)

@@ -90,6 +90,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
   if (deadline !== undefined) after(deadline.getTime() - writer.storeNow(), outOfTime("the run took longer than its deadline"))
   if (taken.hostMillis !== undefined) after(taken.hostMillis, outOfTime("the run took longer than its host lets it"))
   const onParentAbort = () => cancel("the run that called this one has ended", 0)
+  if (taken.parentSignal?.aborted === true) onParentAbort()
   taken.parentSignal?.addEventListener("abort", onParentAbort, { once: true })
   timers.push(fork(heartbeat(() => output.lastAt, now, () => output.say({ type: "run.heartbeat", epoch }))))
 
@@ -115,7 +116,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
       usage.push(counts)
     },
     callChild: (child, input, key) =>
-      callChild(services, { thread, run: id, by, signal: controller.signal, notes: taken.notes }, { child, input, key }, execute)
+      callChild(services, { thread, run: id, by, signal: controller.signal, calls }, { child, input, key }, execute)
   })
   const functionEnds = callAgent(agent, run, accepted.input ?? null)
     .catch((error: unknown): RunOutcome => {
@@ -143,6 +144,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
       return wanted
     }
     if (answer.fault.code !== "TOO_LARGE") return undefined
+    usage.length = 0
     return writeEnd({ type: "failed", error: fault("TOO_LARGE", "the run's result does not fit an entry: return a reference") })
   }
 }

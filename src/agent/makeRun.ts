@@ -8,7 +8,7 @@ import type { View } from "../protocol/View.ts"
 import { applyPatch } from "../thread/patch.ts"
 import type { Agent } from "./defineAgent.ts"
 import { historyOf } from "./history.ts"
-import type { Output, Said } from "./Output.ts"
+import { sizeOf, type Output, type Said } from "./Output.ts"
 import type { RecordedCalls } from "./recordedCalls.ts"
 import type { Run, StateDoc, Steering, StreamAdapter, ToolContext } from "./Run.ts"
 import { AgentError } from "./RunAborted.ts"
@@ -39,7 +39,7 @@ export const makeRun = (parts: RunParts): Run => {
   const docs = new Map<string, Json>()
 
   const tool: Run["tool"] = async (name, input, execute, options) => {
-    assertJson(input, `tool "${name}": input`)
+    sizeOf(input, `tool "${name}": input`)
     const shownOf = (result: unknown): Json | undefined => {
       const shown = options?.show === undefined ? result : options.show(result as never)
       if (shown === undefined) return undefined
@@ -161,7 +161,10 @@ export const makeRun = (parts: RunParts): Run => {
       say({ type: "source.cited", source: cited, ...inMessage(), ...source })
       return cited
     },
-    usage: parts.addUsage,
+    usage: (counts) => {
+      assertJson(counts, "usage")
+      parts.addUsage(counts)
+    },
     steered: async () => {
       const steering = parts.takeSteering()
       const current = output.step()
@@ -173,6 +176,7 @@ export const makeRun = (parts: RunParts): Run => {
     },
     call: async (child, input, options) => {
       assertJson(input, `call "${child.name}": input`)
+      sizeOf(input, `call "${child.name}": input`)
       const key = calls.keyOf("call", child.name, options?.key)
       // agents are declared by `defineAgent`; the parameter's type only carries what goes in and out
       return (await parts.callChild(child as Agent, input, key)) as never

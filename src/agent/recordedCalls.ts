@@ -3,8 +3,10 @@
  *
  * That a call begins is durable before its code runs, and its result is a note before the caller gets it. A run
  * that is taken again executes from its first line: a finished call answers its recorded result and appends
- * nothing; one that began and did not finish is `OutcomeUnknown`, unless it is declared idempotent.
+ * nothing; one that began and did not finish is `OutcomeUnknown`, unless it is declared idempotent. Calls are
+ * known by name and count within the call that they are made in, because a finished one does not make them again.
  */
+import { AsyncLocalStorage } from "node:async_hooks"
 import type { Event, Id } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
 import { assertJson } from "../protocol/JsonValue.ts"
@@ -40,8 +42,10 @@ export interface RecordedCall {
 }
 export interface RecordedCalls {
   readonly perform: (call: RecordedCall) => Promise<Json | void>
-  /** The key that the next call of this kind and name has. */
+  /** The key that the next call of this kind and name has. Throws when an explicit one is used twice. */
   readonly keyOf: (kind: string, name: string, key: string | undefined) => string
+  /** What a finished call of an earlier epoch answered; the call is passed then. */
+  readonly recorded: (key: string) => { readonly output: Json | void } | undefined
   /** Whether calls of an earlier epoch are still to be passed. */
   readonly replaying: () => boolean
 }
@@ -62,38 +66,55 @@ export const makeRecordedCalls = (options: {
   const counts = new Map<string, number>()
   const left = new Set([...earlier.keys()].filter((key) => key.startsWith("step/")))
 
+  const inside = new AsyncLocalStorage<string>()
   const keyOf = (kind: string, name: string, key: string | undefined) => {
-    if (key !== undefined) return `${kind}:${name}:${key}`
-    const base = `${kind}:${name}`
+    const base = `${inside.getStore() ?? ""}${kind}:${name}${key === undefined ? "" : `:${key}`}`
+    if (base.length > MAX_KEY_LENGTH) throw new TypeError(`${kind} "${name.slice(0, 64)}": its name and key are too long to be recorded`)
     const count = (counts.get(base) ?? 0) + 1
     counts.set(base, count)
-    return `${base}#${count}`
+    if (key === undefined) return `${base}#${count}`
+    if (count > 1) throw new TypeError(`${kind} "${name}": the key "${key}" was used before in this run`)
+    return base
   }
   const commit = async (events: readonly Event[], notes: readonly Note[]) => {
     const outcome = await line.commit(events, notes)
     if (!outcome.ok) throw new RunAborted(outcome.fault.code, outcome.fault.message)
   }
+  /** With the calls that were made inside of it, which are not made again. */
   const passed = (key: string) => {
-    if (left.delete(stepKey(run, key)) && left.size === 0) options.onPassed()
+    const whole = stepKey(run, key)
+    for (const other of left) if (other === whole || other.startsWith(`${whole}/`)) left.delete(other)
+    if (left.size === 0) options.onPassed()
+  }
+  /** A call that no earlier epoch finished: whatever is recorded besides will not be asked for before it. */
+  const beyond = () => {
+    if (left.size === 0) return
+    left.clear()
+    options.onPassed()
+  }
+  const recorded = (key: string) => {
+    const ended = earlier.get(stepKey(run, key)) as unknown as Ended | undefined
+    if (ended === undefined) return undefined
+    passed(key)
+    if ("error" in ended) throw new AgentError(ended.error.message, { retryable: ended.error.retryable })
+    return { output: outputOf(run, key, ended, earlier) }
   }
 
   return {
     keyOf,
+    recorded,
     replaying: () => left.size > 0,
     perform: async (call) => {
       const key = keyOf(call.kind, call.name, call.key)
       const digest = digestOf(call.input)
       const begun = earlier.get(begunKey(run, key)) as unknown as Begun | undefined
-      const ended = earlier.get(stepKey(run, key)) as unknown as Ended | undefined
       if (begun !== undefined && begun.digest !== digest) throw new ReplayDiverged(call.name)
-      if (ended !== undefined) {
-        passed(key)
-        if ("error" in ended) throw new AgentError(ended.error.message, { retryable: ended.error.retryable })
-        return outputOf(run, key, ended, earlier)
-      }
+      const before = recorded(key)
+      if (before !== undefined) return before.output
       const id = begun?.id ?? nextId()
       const handed = `${run}/${key}`
       if (begun === undefined) {
+        beyond()
         await commit(call.begin(id), [{ key: begunKey(run, key), value: { id, digest } }])
       } else {
         // what the earlier epoch showed of it has left the view, so it is shown to begin again
@@ -103,7 +124,7 @@ export const makeRecordedCalls = (options: {
       }
       let output: Json | void
       try {
-        output = await call.body(id, handed)
+        output = await inside.run(`${key}/`, () => call.body(id, handed))
         assertRecordable(call, output)
       } catch (error) {
         const shown = { message: error instanceof AgentError ? error.message : "failed", retryable: false }
@@ -116,12 +137,14 @@ export const makeRecordedCalls = (options: {
   }
 }
 
+/** Of 512 that a note's key may have, without what is in front of it: `chunk/`, the run, a count. */
+const MAX_KEY_LENGTH = 340
 /** Units of one note of a long result: even if each became six bytes it fits. */
 const CHUNK_UNITS = Math.floor(MAX_NOTE_BYTES / 6) - 64
 const MAX_RESULT_UNITS = 90 * CHUNK_UNITS
 
 /** The notes that hold a result: one, or one that counts the chunks of its JSON text. */
-const resultNotes = (run: Id, key: string, output: Json | void): readonly Note[] => {
+export const resultNotes = (run: Id, key: string, output: Json | void): readonly Note[] => {
   if (output === undefined) return [{ key: stepKey(run, key), value: {} }]
   const text = JSON.stringify(output)
   if (text.length <= CHUNK_UNITS) return [{ key: stepKey(run, key), value: { output } }]

@@ -4,6 +4,7 @@
  * Any process may sweep, any number at once: what is decided is decided by the log. Call it every 15 s.
  */
 import * as Effect from "effect/Effect"
+import type { ThreadKey } from "../ports/ThreadLog.ts"
 import { decodeControl } from "../thread/decide.ts"
 import type { AgentServices } from "./AgentServices.ts"
 import { enqueueAnswered } from "./enqueue.ts"
@@ -17,20 +18,32 @@ export interface Swept {
   readonly ended: number
 }
 export const sweep = Effect.fn("throughline.sweep")(function* (services: AgentServices) {
-  const { log, now, queue, writers } = services
+  const { log, now } = services
   let enqueued = 0
   let ended = 0
   for (const thread of yield* log.due(now(), THREADS_PER_SWEEP)) {
-    const head = yield* log.head(thread)
-    const late = decodeControl(head.control).runs.filter((run) => run.due <= head.now)
-    for (const { id } of late) {
-      const outcome = yield* writers.get(thread).submit({ type: "sweep", run: id })
-      if (!outcome.ok) continue
-      const jobs = "enqueue" in outcome.answer ? (outcome.answer.enqueue?.length ?? 0) : 0
-      enqueued += jobs
-      if (outcome.offset > 0) ended++
-      yield* enqueueAnswered(queue, thread, outcome.answer)
-    }
+    // a damaged thread does not keep the others from being looked after
+    const swept = yield* Effect.catchCause(sweepThread(services, thread), (cause) =>
+      Effect.as(Effect.logError(`thread ${thread} cannot be swept`, cause), { enqueued: 0, ended: 0 })
+    )
+    enqueued += swept.enqueued
+    ended += swept.ended
   }
   return { enqueued, ended } satisfies Swept as Swept
+})
+
+const sweepThread = Effect.fnUntraced(function* ({ log, queue, writers }: AgentServices, thread: ThreadKey) {
+  let enqueued = 0
+  let ended = 0
+  const head = yield* log.head(thread)
+  const late = decodeControl(head.control).runs.filter((run) => run.due <= head.now)
+  for (const { id } of late) {
+    const outcome = yield* writers.get(thread).submit({ type: "sweep", run: id })
+    if (!outcome.ok) continue
+    const jobs = "enqueue" in outcome.answer ? (outcome.answer.enqueue?.length ?? 0) : 0
+    enqueued += jobs
+    if (outcome.offset > 0) ended++
+    yield* enqueueAnswered(queue, thread, outcome.answer)
+  }
+  return { enqueued, ended }
 })

@@ -8,7 +8,7 @@ import type { Entry } from "../protocol/Entry.ts"
 import type { KnownEvent } from "../protocol/Event.ts"
 import type { Failed } from "../protocol/Exchange.ts"
 import type { Fault } from "../protocol/Fault.ts"
-import type { View, ViewPage } from "../protocol/View.ts"
+import type { View, ViewMessage, ViewPage } from "../protocol/View.ts"
 import { createFold } from "../thread/fold.ts"
 import type { OrderCounters, Plan } from "../thread/order.ts"
 import { createOrder } from "../thread/order.ts"
@@ -42,6 +42,8 @@ export type Listener = (view: View, connection: ConnectionState) => void
 
 export interface Follower {
   readonly state: () => ThreadState
+  /** The last message of the view. */
+  readonly newest: () => ViewMessage | undefined
   /** Whether a view was taken; before that it is the empty one. */
   readonly loaded: () => boolean
   readonly counters: () => Readonly<ThreadCounters>
@@ -55,6 +57,12 @@ export interface Follower {
   /** Loads the page of messages before the oldest one. */
   readonly older: () => Promise<{ readonly ok: true } | Failed>
   readonly close: () => void
+}
+
+/** Both lists, the shown one's items only once. */
+const joined = <T extends { readonly id: string }>(older: readonly T[], shown: readonly T[]) => {
+  const ids = new Set(shown.map(({ id }) => id))
+  return [...older.filter(({ id }) => !ids.has(id)), ...shown]
 }
 
 export const follow = (options: {
@@ -142,41 +150,33 @@ export const follow = (options: {
 
   const carryOut = async (plan: Plan) => {
     const began = opening
-    if (plan.type === "entries" && plan.why === "gap") {
-      repairing = true
-      tellIfChanged()
-    }
-    const view = plan.type === "view" ? await fetchView(request, thread, undefined, 1) : undefined
-    const part = plan.type === "entries" ? await fetchPage(request, thread, plan, 1) : undefined
-    if (closed) return
-    const now = environment.now()
+    const isOpen = () => socket === "open" && began === opening
     let changed = true
-    if (view?.ok) take(view.page, now)
-    else if (part?.ok) {
-      const result = order.fetched(part.page, now)
-      if (result === "changed" || (part.cut && result === "nothing")) {
-        lose(now)
-        return
+    if (plan.type === "view") {
+      const answer = await fetchView(request, thread, undefined, 1)
+      if (closed) return
+      if (!answer.ok) return refused(answer.error, environment.now())
+      take(answer.page, environment.now())
+    } else {
+      if (plan.why === "gap") {
+        repairing = true
+        tellIfChanged()
       }
+      const answer = await fetchPage(request, thread, plan, 1)
+      const now = environment.now()
+      if (closed) return
+      if (!answer.ok) return refused(answer.error, now)
+      const result = order.fetched(answer.page, now)
+      if (result === "changed" || (answer.cut && result === "nothing")) return lose(now)
       changed = result === "applied"
-      if (
-        plan.type === "entries" &&
-        plan.why === "silence" &&
-        changed &&
-        socket === "open" &&
-        began === opening &&
-        ++missed >= 2
-      ) {
+      if (changed && plan.why === "silence" && isOpen() && ++missed >= 2) {
         missed = 0
         watch.renew()
       }
-    } else {
-      refused((view ?? (part as Failed)).error, now)
-      return
     }
     ahead = false
     error = undefined
-    if (socket === "open" && began === opening) {
+    if (isOpen()) {
       caught = true
       repairing = order.behind()
     }
@@ -191,20 +191,18 @@ export const follow = (options: {
   }
   const lose = (now: number) => {
     order.lost(now)
-    caught = false
+    ahead = caught = false
     tellIfChanged()
     tick()
   }
   const refused = (fault: Fault, now: number) => {
     const { code } = fault
-    if (code === "OFFSET_AHEAD" && !ahead) {
+    const isAhead = code === "OFFSET_AHEAD"
+    if ((isAhead && ahead) || code === "OFFSET_EXPIRED" || code === "LOG_CHANGED") return lose(now)
+    if (isAhead) {
       // The store may have answered from a copy that lags; asked again, it tells whether the log was set back.
       ahead = true
       order.failed(now)
-    } else if (code === "OFFSET_AHEAD" || code === "OFFSET_EXPIRED" || code === "LOG_CHANGED") {
-      ahead = false
-      lose(now)
-      return
     } else {
       error = fault
       order.failed(now, fault.retryAfterMillis ?? (fault.retryable ? 0 : 10_000))
@@ -255,6 +253,7 @@ export const follow = (options: {
         hasOlder: before !== undefined,
         ...(error === undefined ? {} : { error })
       }),
+    newest: () => fold.newest,
     loaded: () => order.position() !== undefined,
     counters: () => ({ ...order.counters, badFrames }),
     subscribe: (listener) => {
@@ -279,13 +278,11 @@ export const follow = (options: {
       const { page } = answer
       // Taken anew or loaded twice meanwhile: this page is of no use any more.
       if (before !== cursor || closed) return { ok: true }
-      const view = fold.view
-      const shown = new Set(view.messages.map((message) => message.id))
-      const runs = new Set(view.runs.map((run) => run.id))
+      const { view } = fold
       fold = createFold({
         ...view,
-        messages: [...page.view.messages.filter((message) => !shown.has(message.id)), ...view.messages],
-        runs: [...page.view.runs.filter((run) => !runs.has(run.id)), ...view.runs]
+        messages: joined(page.view.messages, view.messages),
+        runs: joined(page.view.runs, view.runs)
       })
       before = page.before
       tell()

@@ -4,10 +4,9 @@
 
 /** UUIDv7 (RFC 9562): 48 bits of wall time, version, 74 random bits. Works in insecure contexts too. */
 export const newId = (): string => {
-  const hex = Array.from(crypto.getRandomValues(new Uint8Array(10)), (byte) => byte.toString(16).padStart(2, "0")).join(
-    ""
-  )
   const time = Date.now().toString(16).padStart(12, "0")
-  const variant = "89ab"[Number.parseInt(hex[3]!, 16) & 3]!
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(8)}`
+  return `${time.slice(0, 8)}-${time.slice(8)}-7xxx-yxxx-xxxxxxxxxxxx`.replace(/[xy]/g, (digit) => {
+    const [byte] = crypto.getRandomValues(new Uint8Array(1))
+    return (digit === "x" ? byte! & 15 : (byte! & 3) | 8).toString(16)
+  })
 }

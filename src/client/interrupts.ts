@@ -15,7 +15,7 @@ import type {
   StartRunReceipt
 } from "../protocol/Exchange.ts"
 import type { Json } from "../protocol/Json.ts"
-import type { AnswerAsk, UserInterrupt } from "../protocol/UserInterrupt.ts"
+import type { UserInterrupt } from "../protocol/UserInterrupt.ts"
 import type { View, ViewAsk } from "../protocol/View.ts"
 import type { Request } from "./http.ts"
 import { badAnswer, failure } from "./http.ts"
@@ -93,30 +93,29 @@ const isReceipt = (value: unknown): value is InterruptReceipt => {
   )
 }
 
-export const createActions = (options: {
+type Receipt = { readonly ok: true; readonly offset: number }
+type Received = Extract<InterruptReceipt, { readonly ok: true }>
+
+export const createActions = (parts: {
   readonly thread: string
   readonly request: Request
   readonly view: () => View
   readonly reveal: (offset: number) => void
   readonly invoke: (event: string, data: Json, timeoutMillis: number) => Promise<unknown> | undefined
 }): Actions => {
-  const { invoke, request, reveal, thread } = options
+  const { invoke, request, reveal, thread, view } = parts
 
-  const receipt = <R extends { readonly ok: true; readonly offset: number }>(body: object): R | Failed => {
+  const receipt = <R extends Receipt>(body: object): R | Failed => {
     const { ok, offset } = body as Partial<R>
     if (ok !== true || typeof offset !== "number") return badAnswer("a receipt")
     if (offset > 0) reveal(offset)
     return body as R
   }
-  const post = async <R extends { readonly ok: true; readonly offset: number }>(
-    to: string,
-    body: object
-  ): Promise<R | Failed> => {
+  const post = async <R extends Receipt>(to: string, body: object): Promise<R | Failed> => {
     const answer = await request(thread, to, body)
     return answer.ok ? receipt<R>(answer.body) : answer
   }
-  type Received = Extract<InterruptReceipt, { readonly ok: true }>
-  const overSocket = async (interrupt: UserInterrupt): Promise<InterruptReceipt | undefined> => {
+  const overSocket = async (interrupt: object): Promise<InterruptReceipt | undefined> => {
     try {
       const reply = await invoke("interrupt", { thread, interrupt } as unknown as Json, SOCKET_MILLIS)
       if (!isReceipt(reply)) return undefined
@@ -127,20 +126,19 @@ export const createActions = (options: {
       return undefined
     }
   }
-  const send = async (interrupt: UserInterrupt): Promise<InterruptReceipt> =>
-    (await overSocket(interrupt)) ?? post<Received>("interrupts", interrupt)
-
-  const reply = (ask: Id | ViewAsk, answer: AnswerAsk["answer"], id: Id = newId()): Promise<InterruptReceipt> => {
-    const shown = typeof ask === "string" ? options.view().asks.find((one) => one.id === ask) : ask
-    if (shown === undefined) return Promise.resolve(failure("NOT_FOUND", "the view shows no such ask"))
-    return send({
-      kind: "answer",
-      id,
-      run: shown.run,
-      ask: shown.id,
-      answer,
-      ...(shown.digest === undefined ? {} : { digest: shown.digest })
-    })
+  const send = async (
+    kind: UserInterrupt["kind"],
+    run: Id,
+    { id = newId(), ...rest }: InterruptOptions & object = {}
+  ): Promise<InterruptReceipt> => {
+    const interrupt = { kind, id, run, ...rest }
+    return (await overSocket(interrupt)) ?? post<Received>("interrupts", interrupt)
+  }
+  const reply = async (ask: Id | ViewAsk, answer: object, options: InterruptOptions = {}): Promise<InterruptReceipt> => {
+    const shown = typeof ask === "string" ? view().asks.find((one) => one.id === ask) : ask
+    if (shown === undefined) return failure("NOT_FOUND", "the view shows no such ask")
+    // What is undefined is not sent.
+    return send("answer", shown.run, { ...options, ask: shown.id, answer, digest: shown.digest })
   }
   return {
     post: (content, { id = newId(), ...rest } = {}) => post("messages", { id, parts: partsOf(content), ...rest }),
@@ -149,23 +147,19 @@ export const createActions = (options: {
         id,
         agent: typeof agent === "string" ? agent : agent.name,
         input,
-        ...(message === undefined
-          ? {}
-          : {
-              message:
-                typeof message === "object" && "parts" in message ? message : { id: newId(), parts: partsOf(message) }
-            }),
+        message:
+          message === undefined || (typeof message === "object" && "parts" in message)
+            ? message
+            : { id: newId(), parts: partsOf(message) },
         ...rest
       }),
-    cancel: (run, { id = newId(), ...rest } = {}) => send({ kind: "cancel", id, run, ...rest }),
-    steer: (run, content, { id = newId(), message = newId(), when = "next-step" } = {}) =>
-      send({ kind: "steer", id, run, message: { id: message, parts: partsOf(content) }, when }),
-    pause: (run, { id = newId() } = {}) => send({ kind: "pause", id, run }),
-    resume: (run, { id = newId() } = {}) => send({ kind: "resume", id, run }),
-    approve: (ask, { id, input } = {}) =>
-      reply(ask, input === undefined ? { type: "approved" } : { type: "approved", input }, id),
-    deny: (ask, { id, reason } = {}) =>
-      reply(ask, reason === undefined ? { type: "denied" } : { type: "denied", reason }, id),
-    answer: (ask, value, { id } = {}) => reply(ask, { type: "answered", value }, id)
+    cancel: (run, options) => send("cancel", run, options),
+    steer: (run, content, { message = newId(), when = "next-step", ...options } = {}) =>
+      send("steer", run, { ...options, message: { id: message, parts: partsOf(content) }, when }),
+    pause: (run, options) => send("pause", run, options),
+    resume: (run, options) => send("resume", run, options),
+    approve: (ask, { input, ...options } = {}) => reply(ask, { type: "approved", input }, options),
+    deny: (ask, { reason, ...options } = {}) => reply(ask, { type: "denied", reason }, options),
+    answer: (ask, value, options) => reply(ask, { type: "answered", value }, options)
   }
 }

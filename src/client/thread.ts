@@ -14,8 +14,7 @@ import type { Fetch, Request, Token } from "./http.ts"
 import { createRequest } from "./http.ts"
 import type { Actions } from "./interrupts.ts"
 import { createActions } from "./interrupts.ts"
-import { ThreadError } from "./ThreadError.ts"
-import type { View } from "../protocol/View.ts"
+import type { View, ViewMessage } from "../protocol/View.ts"
 
 export interface ThreadOptions {
   /** Where the backend is mounted: `/api`, or an absolute URL. */
@@ -32,6 +31,8 @@ export interface Thread extends Actions {
   /** The thread's name. */
   readonly thread: string
   readonly view: View
+  /** The last of `view.messages`, where a whole list for each delta would be too much in a long thread. */
+  readonly newest: ViewMessage | undefined
   readonly connection: ConnectionState
   /** The same object until something changes. */
   readonly state: ThreadState
@@ -49,31 +50,21 @@ export interface Thread extends Actions {
 interface Shared {
   /** What must be the same for two threads to share. */
   readonly key: readonly unknown[]
-  readonly environment: Environment
   readonly request: Request
   readonly connection: Connection
 }
 /** Connections in use; one is dropped with its last thread. */
 const inUse = new Set<Shared>()
 
-const sharedFor = (options: ThreadOptions): Shared => {
-  const { endpoint, environment = defaultEnvironment, fetch, token } = options
-  const key = [endpoint, token, fetch, environment, ...options.gateways.map((gateway) => gateway.name)]
-  for (const one of inUse)
-    if (one.key.length === key.length && one.key.every((part, at) => part === key[at])) return one
-  const request = createRequest({
-    endpoint,
-    token,
-    environment,
-    fetch: fetch ?? ((url, init) => globalThis.fetch(url, init))
-  })
-  const connection = createConnection({
-    request,
-    gateways: options.gateways,
-    environment,
-    onIdle: () => inUse.delete(shared)
-  })
-  const shared: Shared = { key, environment, request, connection }
+const sharedFor = (
+  { endpoint, fetch = (url, init) => globalThis.fetch(url, init), gateways, token }: ThreadOptions,
+  environment: Environment,
+  key: readonly unknown[]
+): Shared => {
+  for (const one of inUse) if (one.key.every((part, at) => part === key[at])) return one
+  const request = createRequest({ endpoint, token, environment, fetch })
+  const connection = createConnection({ request, gateways, environment, onIdle: () => inUse.delete(shared) })
+  const shared: Shared = { key, request, connection }
   inUse.add(shared)
   return shared
 }
@@ -93,36 +84,35 @@ async function* lateEvents(source: EventsSource, choice: EventsOptions): AsyncGe
  * share one connection. Nothing is thrown for what the network does: see `connection` and `state.error`.
  */
 export const openThread = (options: ThreadOptions): Thread => {
-  const { thread } = options
-  const { connection, environment, request } = sharedFor(options)
+  const { endpoint, environment = defaultEnvironment, fetch, gateways, thread, token } = options
+  const names = gateways.map(({ name }) => name).join()
+  const { connection, request } = sharedFor(options, environment, [endpoint, token, fetch, environment, names])
   const follower = follow({ thread, request, connection, environment })
-  const actions = createActions({
-    thread,
-    request,
-    view: () => follower.state().view,
-    reveal: follower.reveal,
-    invoke: follower.invoke
-  })
+  const { close, invoke, older, reveal, state, subscribe } = follower
+  const view = () => state().view
   return {
-    ...actions,
+    ...createActions({ thread, request, view, reveal, invoke }),
     thread,
     get view() {
-      return follower.state().view
+      return view()
+    },
+    get newest() {
+      return follower.newest()
     },
     get connection() {
-      return follower.state().connection
+      return state().connection
     },
     get state() {
-      return follower.state()
+      return state()
     },
     get counters() {
       return follower.counters()
     },
-    subscribe: follower.subscribe,
+    subscribe,
     events: (choice = {}) =>
-      lateEvents({ follower, request, thread, fetchPage, error: (fault) => new ThreadError(fault) }, choice),
-    older: follower.older,
-    close: follower.close,
-    [Symbol.asyncDispose]: () => Promise.resolve(follower.close())
+      lateEvents({ follower, request, thread, fetchPage }, choice),
+    older,
+    close,
+    [Symbol.asyncDispose]: async () => close()
   }
 }

@@ -12,8 +12,6 @@ import {
   custom,
   fileAdded,
   messagePosted,
-  reasoningStarted,
-  sourceCited,
   textDelta,
   textFinished,
   textStarted,
@@ -94,6 +92,7 @@ export const createFold = (view: View = emptyView): ViewFold => {
       return (handedOut ??= new FoldedView(folding) as unknown as View)
     },
     get newest() {
+      folding.fresh.clear()
       return folding.pages.at(-1)?.at(-1)
     }
   }
@@ -101,58 +100,54 @@ export const createFold = (view: View = emptyView): ViewFold => {
 
 /** Answers whether the event fits what came before it. */
 type FoldOne = (folding: Folding, place: RunPlace, event: never, entry: Entry) => boolean
+const table = (folds: Readonly<Record<string, FoldOne>>): ReadonlyMap<string, FoldOne> => new Map(Object.entries(folds))
 /** Events of an unfinished run. */
-const OF_RUN: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
-  Object.entries({
-    "run.started": runStarted,
-    "run.status": runStatus,
-    "run.heartbeat": () => true,
-    "run.suspended": runSuspended,
-    "run.finished": runFinished,
-    "step.started": stepStarted,
-    "step.finished": stepFinished,
-    "text.started": textStarted,
-    "text.delta": textDelta,
-    "text.finished": textFinished,
-    "reasoning.started": reasoningStarted,
-    "reasoning.delta": textDelta,
-    "reasoning.finished": textFinished,
-    "tool.started": toolStarted,
-    "tool.delta": toolChanged,
-    "tool.called": toolChanged,
-    "tool.progress": toolChanged,
-    "tool.finished": toolChanged,
-    "file.added": fileAdded,
-    "source.cited": sourceCited,
-    "ask.opened": askOpened,
-    "ask.resolved": askResolved
-  })
-)
-/** Events that may do without a run, but do not follow the end of theirs. */
-const MAY_BE_OF_RUN: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
-  Object.entries({
-    "message.posted": messagePosted,
-    custom,
-    "state.snapshot": stateSnapshot,
-    "state.delta": stateDelta
-  })
-)
-const OTHERS: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
-  Object.entries({
-    "run.accepted": runAccepted,
-    "interrupt.received": interruptReceived,
-    "interrupt.applied": interruptApplied,
-    "content.erased": contentErased
-  })
-)
+const OF_RUN = table({
+  "run.started": runStarted,
+  "run.status": runStatus,
+  "run.heartbeat": () => true,
+  "run.suspended": runSuspended,
+  "run.finished": runFinished,
+  "step.started": stepStarted,
+  "step.finished": stepFinished,
+  "text.started": textStarted,
+  "text.delta": textDelta,
+  "text.finished": textFinished,
+  "reasoning.started": textStarted,
+  "reasoning.delta": textDelta,
+  "reasoning.finished": textFinished,
+  "tool.started": toolStarted,
+  "tool.delta": toolChanged,
+  "tool.called": toolChanged,
+  "tool.progress": toolChanged,
+  "tool.finished": toolChanged,
+  "file.added": fileAdded,
+  "source.cited": fileAdded,
+  "ask.opened": askOpened,
+  "ask.resolved": askResolved
+})
+/** Some events may do without a run, but do not follow the end of theirs. */
+const unlessOver =
+  (fold: FoldOne): FoldOne =>
+  (folding, place, event: { readonly run?: Id }, entry) =>
+    (event.run === undefined || place?.open !== undefined) && fold(folding, place, event as never, entry)
+const OTHERS = table({
+  "message.posted": unlessOver(messagePosted),
+  custom: unlessOver(custom),
+  "state.snapshot": unlessOver(stateSnapshot),
+  "state.delta": unlessOver(stateDelta),
+  "run.accepted": runAccepted,
+  "interrupt.received": interruptReceived,
+  "interrupt.applied": interruptApplied,
+  "content.erased": contentErased
+})
 
 const foldEvent = (folding: Folding, event: { readonly type: string; readonly run?: Id }, entry: Entry): boolean => {
   const { run, type } = event
   const place = run === undefined ? undefined : folding.runs.get(run)
   const fold = OF_RUN.get(type)
   if (fold !== undefined) return place?.open !== undefined && fold(folding, place, event as never, entry)
-  if (MAY_BE_OF_RUN.has(type) && run !== undefined && place?.open === undefined) return false
-  const other = MAY_BE_OF_RUN.get(type) ?? OTHERS.get(type)
+  const other = OTHERS.get(type)
   // an event of a later version is passed over
   return other === undefined ? typeof type === "string" : other(folding, place as RunPlace, event as never, entry)
 }

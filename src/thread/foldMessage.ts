@@ -25,7 +25,7 @@ import type {
 } from "../protocol/Event.ts"
 import type { Entry } from "../protocol/Entry.ts"
 import type { Json } from "../protocol/Json.ts"
-import type { ViewMessage, ViewPart, ViewReasoning, ViewText, ViewTool } from "../protocol/View.ts"
+import type { ViewPart, ViewReasoning, ViewText, ViewTool } from "../protocol/View.ts"
 import {
   addMessage,
   listOf,
@@ -93,25 +93,24 @@ const begin = (
   open.set(part.id, addPart(folding, event, entry, part))
   return true
 }
-export const textStarted = (folding: Folding, place: RunPlace, event: TextStarted, entry: Entry): boolean =>
+type OfText = TextStarted | TextDelta | TextFinished
+type OfReasoning = ReasoningStarted | ReasoningDelta | ReasoningFinished
+const kindOf = (event: OfText | OfReasoning) => (event.type.startsWith("text") ? "text" : "reasoning")
+
+export const textStarted = (
+  folding: Folding,
+  place: RunPlace,
+  event: TextStarted | ReasoningStarted,
+  entry: Entry
+): boolean =>
   begin(folding, place, event, entry, {
-    type: "text",
+    type: kindOf(event),
     id: event.part,
     text: "",
     state: "streaming",
+    ...pick(event as ReasoningStarted, "visible"),
     offset: entry.offset
   })
-export const reasoningStarted = (folding: Folding, place: RunPlace, event: ReasoningStarted, entry: Entry): boolean => {
-  const { part: id, visible } = event
-  return begin(folding, place, event, entry, {
-    type: "reasoning",
-    id,
-    text: "",
-    state: "streaming",
-    visible,
-    offset: entry.offset
-  })
-}
 export const toolStarted = (folding: Folding, place: RunPlace, event: ToolStarted, entry: Entry): boolean => {
   const part: ViewTool = {
     type: "tool",
@@ -128,13 +127,13 @@ export const toolStarted = (folding: Folding, place: RunPlace, event: ToolStarte
   return true
 }
 export const textDelta = (folding: Folding, place: RunPlace, event: TextDelta | ReasoningDelta): boolean => {
-  const at = place.open![event.type === "text.delta" ? "text" : "reasoning"].get(event.part)
+  const at = place.open![kindOf(event)].get(event.part)
   if (at === undefined) return false
   ownPart<ViewText | ViewReasoning>(folding, at).text += event.text
   return true
 }
 export const textFinished = (folding: Folding, place: RunPlace, event: TextFinished | ReasoningFinished): boolean => {
-  const open = place.open![event.type === "text.finished" ? "text" : "reasoning"]
+  const open = place.open![kindOf(event)]
   const at = open.get(event.part)
   if (at === undefined) return false
   Object.assign(ownPart(folding, at), pick(event as TextFinished, "citations"), { state: "done" })
@@ -182,22 +181,16 @@ export const toolChanged = (
   return true
 }
 
-export const fileAdded = (folding: Folding, _: RunPlace, event: FileAdded, entry: Entry): boolean => {
-  addPart(folding, event, entry, {
-    type: "file",
-    id: event.file,
-    ...pick(event, "url", "mediaType", "name"),
-    offset: entry.offset
-  })
-  return true
-}
-export const sourceCited = (folding: Folding, _: RunPlace, event: SourceCited, entry: Entry): boolean => {
-  addPart(folding, event, entry, {
-    type: "source",
-    id: event.source,
-    ...pick(event, "title", "url", "mediaType", "name"),
-    offset: entry.offset
-  })
+export const fileAdded = (
+  folding: Folding,
+  _: RunPlace,
+  event: FileAdded | SourceCited,
+  entry: Entry
+): boolean => {
+  const which =
+    event.type === "file.added" ? { type: "file", id: event.file } : { type: "source", id: event.source }
+  const shown = pick(event as SourceCited, "title", "url", "mediaType", "name")
+  addPart(folding, event, entry, { ...which, ...shown, offset: entry.offset } as ViewPart)
   return true
 }
 /** Only what belongs to a message is shown in the view; the rest is for those who listen to events. */

@@ -109,6 +109,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   let lastAppendAt = 0
   let lastAt = 0
   let settling: (() => void)[] = []
+  /** Notes as they were when the batch was first decided; one that came since makes the append conflict. */
+  const asked = new Map<string, Json | undefined>()
   /** What people who waited too long are told. */
   let trouble = fault("STORE_UNAVAILABLE", "the log did not answer in time")
 
@@ -168,6 +170,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     // who writes only now and then has an old head: a read is cheaper than a conflict
     const needsHead = head === undefined || stale || (outside && lines.size === 0 && !fresh)
     const batch = pending.take()
+    if (!fresh) asked.clear()
     const [notes] = yield* Effect.all(
       [outside ? readNotes(batch) : Effect.succeed(noNotes), needsHead ? readHead(() => outside) : Effect.void],
       { concurrency: 2 }
@@ -183,7 +186,10 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     const settled = yield* settleAppend(log, thread, append, counters)
     if (!settled.won) {
       const unmoved = settled.head.tag === append.expected.tag && settled.head.logId === append.expected.logId
-      if (unmoved) yield* refuseRecorded(batch)
+      if (unmoved) {
+        asked.clear()
+        yield* refuseRecorded(batch)
+      }
       pending.putBack()
       return yield* lost(settled.head)
     }
@@ -229,13 +235,14 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   })
 
   const readNotes = Effect.fnUntraced(function* (batch: readonly Waiting[]) {
-    const keys = [...new Set(batch.flatMap(({ command }) => noteKeys(command)))]
-    const values = yield* Effect.forEach(keys, (key) => persist(log.note(thread, key), () => true), { concurrency: 8 })
+    const keys = new Set(batch.flatMap(({ command }) => noteKeys(command)).filter((key) => !asked.has(key)))
+    yield* Effect.forEach(
+      keys,
+      (key) => Effect.map(persist(log.note(thread, key), () => true), (value) => asked.set(key, value)),
+      { concurrency: 8, discard: true }
+    )
     const found = new Map<string, Json>()
-    keys.forEach((key, index) => {
-      const value = values[index]
-      if (value !== undefined) found.set(key, value)
-    })
+    for (const [key, value] of asked) if (value !== undefined) found.set(key, value)
     return found as ReadonlyMap<string, Json>
   })
 

@@ -21,8 +21,14 @@ describe("what is shipped", () => {
   it("holds no log and no queue that a deployed app must not use", () => {
     const inputs = [...shipped.bundles.app.inputs, ...shipped.bundles.backend.inputs]
     expect(inputs.filter((path) => /adapters\/(logs|queues)\/azure-/.test(path))).not.toEqual([])
-    expect(inputs.filter((path) => /adapters\/[^/]+\/(memory|sqlite|ws)\/|src\/(emulator|testing|conformance|cli)\//.test(path))).toEqual([])
-    const text = ["app", "backend"].map((name) => readFileSync(join(shipped.folder, "dist", `${name}.cjs`), "utf8")).join("\n")
+    expect(
+      inputs.filter((path) =>
+        /adapters\/[^/]+\/(memory|sqlite|ws)\/|src\/(emulator|testing|conformance|cli)\//.test(path)
+      )
+    ).toEqual([])
+    const text = ["app", "backend"]
+      .map((name) => readFileSync(join(shipped.folder, "dist", `${name}.cjs`), "utf8"))
+      .join("\n")
     expect(text).not.toMatch(/node:sqlite/)
   })
 
@@ -34,7 +40,9 @@ describe("what is shipped", () => {
 
   it("keeps the backend and the vendors' libraries out of what a cold start loads", () => {
     const { inputs } = shipped.bundles.app
-    expect(inputs.filter((path) => /node_modules\/(effect|jose|ws)\/|node_modules\/@azure\/(?!functions)/.test(path))).toEqual([])
+    expect(
+      inputs.filter((path) => /node_modules\/(effect|jose|ws)\/|node_modules\/@azure\/(?!functions)/.test(path))
+    ).toEqual([])
   })
 
   it("has no dependencies to install and nothing that a remote build would run", () => {
@@ -47,8 +55,18 @@ describe("the ignore rules", () => {
   it("are those of gitignore", () => {
     const lines = ["# note", "*.ts", "!keep.ts", "only/", "/top.md", "a/*.map"]
     const ignored = (path: string, isFolder = false) => isIgnored(lines, path, isFolder)
-    expect([ignored("x.ts"), ignored("deep/x.ts"), ignored("keep.ts"), ignored("x.js")]).toEqual([true, true, false, false])
-    expect([ignored("only"), ignored("only", true), ignored("top.md"), ignored("deep/top.md")]).toEqual([false, true, true, false])
+    expect([ignored("x.ts"), ignored("deep/x.ts"), ignored("keep.ts"), ignored("x.js")]).toEqual([
+      true,
+      true,
+      false,
+      false
+    ])
+    expect([ignored("only"), ignored("only", true), ignored("top.md"), ignored("deep/top.md")]).toEqual([
+      false,
+      true,
+      true,
+      false
+    ])
     expect([ignored("a/b.map"), ignored("b.map")]).toEqual([true, false])
   })
 })
@@ -77,7 +95,10 @@ describe("the app", () => {
   it("registers its four functions without a single setting", async () => {
     const { functions, required, warnings } = await (await start({})).loaded()
     const bindings = Object.fromEntries(
-      functions.map(({ name, bindings: all }) => [name, Object.values(all).find(({ type }) => type.endsWith("Trigger"))])
+      functions.map(({ name, bindings: all }) => [
+        name,
+        Object.values(all).find(({ type }) => type.endsWith("Trigger"))
+      ])
     )
     expect(bindings).toMatchObject({
       threads: {
@@ -86,7 +107,12 @@ describe("the app", () => {
         methods: ["GET", "POST", "OPTIONS"],
         authLevel: "anonymous"
       },
-      upstream: { type: "httpTrigger", route: "upstream/{gateway}", methods: ["POST", "OPTIONS"], authLevel: "function" },
+      upstream: {
+        type: "httpTrigger",
+        route: "upstream/{gateway}",
+        methods: ["POST", "OPTIONS"],
+        authLevel: "function"
+      },
       work: { type: "queueTrigger", queueName: "throughline-jobs", connection: "AzureWebJobsStorage" },
       sweep: { type: "timerTrigger", schedule: "*/15 * * * * *" }
     })
@@ -110,15 +136,28 @@ describe("the app", () => {
     expect(extensions).toMatchObject({ queues: { messageEncoding: "none", maxPollingInterval: "00:00:01" } })
   })
 
-  const without = (name: keyof typeof complete) => Object.fromEntries(Object.entries(complete).filter(([key]) => key !== name))
+  const without = (name: keyof typeof complete) =>
+    Object.fromEntries(Object.entries(complete).filter(([key]) => key !== name))
   const cases: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
     ["no WebPubSubConnectionString", without("WebPubSubConnectionString"), /WebPubSubConnectionString is missing/],
-    ["a wrong WebPubSubConnectionString", { ...complete, WebPubSubConnectionString: "x" }, /WebPubSubConnectionString is not right/],
+    [
+      "a wrong WebPubSubConnectionString",
+      { ...complete, WebPubSubConnectionString: "x" },
+      /WebPubSubConnectionString is not right/
+    ],
     ["a wrong WebPubSubHub", { ...complete, WebPubSubHub: "1" }, /WebPubSubHub is not right/],
     ["no AzureWebJobsStorage", without("AzureWebJobsStorage"), /AzureWebJobsStorage is missing/],
-    ["a wrong AzureWebJobsStorage", { ...complete, AzureWebJobsStorage: "canary-x" }, /AzureWebJobsStorage is not right/],
+    [
+      "a wrong AzureWebJobsStorage",
+      { ...complete, AzureWebJobsStorage: "canary-x" },
+      /AzureWebJobsStorage is not right/
+    ],
     ["no THROUGHLINE_ACCESS", without("THROUGHLINE_ACCESS"), /THROUGHLINE_ACCESS is missing/],
-    ["an unknown THROUGHLINE_ACCESS", { ...complete, THROUGHLINE_ACCESS: "everyone" }, /THROUGHLINE_ACCESS is not right/],
+    [
+      "an unknown THROUGHLINE_ACCESS",
+      { ...complete, THROUGHLINE_ACCESS: "everyone" },
+      /THROUGHLINE_ACCESS is not right/
+    ],
     ["development outside Development", without("AZURE_FUNCTIONS_ENVIRONMENT"), /THROUGHLINE_ACCESS is development/],
     ["easy-auth that is off", { ...complete, THROUGHLINE_ACCESS: "easy-auth" }, /THROUGHLINE_ACCESS is easy-auth/]
   ]

@@ -150,7 +150,9 @@ export const startHost = async ({ folder, settings }: HostOptions): Promise<Host
     let stopped = false
     const poll = async () => {
       while (!stopped) {
-        const found = await queue.receiveMessages({ numberOfMessages: 16, visibilityTimeout: HIDDEN_SECONDS }).catch(() => undefined)
+        const found = await queue
+          .receiveMessages({ numberOfMessages: 16, visibilityTimeout: HIDDEN_SECONDS })
+          .catch(() => undefined)
         for (const { dequeueCount, messageId, messageText, popReceipt } of found?.receivedMessageItems ?? []) {
           const work = (async () => {
             const { error } = await deliver(name, messageText)

@@ -23,13 +23,11 @@ let storage: string
 let queue: QueueClient
 
 /** The app as it is deployed, with the gateway's events coming to it. */
-const startApp = async (settings: Readonly<Record<string, string>>): Promise<Host> => {
-  const host = await startHost({
+const startApp = (settings: Readonly<Record<string, string>>): Promise<Host> =>
+  startHost({
     folder: shipped.folder,
     settings: { AzureWebJobsStorage: storage, WebPubSubConnectionString: emulator.connectionString, ...settings }
   })
-  return host
-}
 const eventHandler = (host: Host, code = host.functionKey) => ({
   urlTemplate: `${host.url}/api/upstream/azure-web-pubsub?code=${code}`,
   userEventPattern: "*",
@@ -112,7 +110,12 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
       const working = host.startQueue("work")
       const run = await start(thread)
       const view = await finished(thread, run)
-      expect(runOf(view, run)).toMatchObject({ agent: "summarise", epoch: 1, by: "developer", outcome: { type: "completed" } })
+      expect(runOf(view, run)).toMatchObject({
+        agent: "summarise",
+        epoch: 1,
+        by: "developer",
+        outcome: { type: "completed" }
+      })
       expect(textOf(view, run)).toBe(
         "The moon pulls the water of the ocean. The ocean water follows the moon around the earth. "
       )
@@ -147,10 +150,16 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
       const run = await start(thread)
       const message = await take()
       expect(await host.deliver("work", message)).toMatchObject({ returnValue: null })
-      const { entries } = (await finished(thread, run)) as View & { entries?: unknown }
-      expect(entries).toBeUndefined()
-      const { offset } = thread.view
-      for (const text of [message, "not JSON", "{}", "[]", "null", '"text"', JSON.stringify({ thread: "main/x", run: "y", epoch: 1 })]) {
+      const { offset } = await finished(thread, run)
+      for (const text of [
+        message,
+        "not JSON",
+        "{}",
+        "[]",
+        "null",
+        '"text"',
+        JSON.stringify({ thread: "main/x", run: "y", epoch: 1 })
+      ]) {
         const answer = await host.deliver("work", text)
         expect([text, answer.error]).toEqual([text, undefined])
       }
@@ -194,7 +203,10 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
         headers: { "content-type": "application/json", "ce-connectionid": "c", "ce-signature": "sha256=00" },
         body: "{}"
       })
-      expect([unsigned.status, await unsigned.json()]).toMatchObject([401, { error: { code: "WEBHOOK_BAD_SIGNATURE" } }])
+      expect([unsigned.status, await unsigned.json()]).toMatchObject([
+        401,
+        { error: { code: "WEBHOOK_BAD_SIGNATURE" } }
+      ])
     })
 
     it("answers bad requests with one shape of error, through the host's own request objects", async () => {
@@ -207,8 +219,12 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
         [await post("t/runs", "{}", { "content-type": "text/plain" }), 415, "UNSUPPORTED_MEDIA_TYPE"],
         [await post("t/runs", "x".repeat(600_000)), 413, "TOO_LARGE"],
         [await post("t/runs", new Uint8Array([0xff, 0xfe])), 400, "BAD_JSON"],
-        [await post("t/runs", JSON.stringify({ run: randomUUID(), agent: "summarise", input: { text: 5 } })), 400, "BAD_INPUT"],
-        [await post("t/runs", JSON.stringify({ run: randomUUID(), agent: "nobody" })), 404, "NOT_FOUND"],
+        [
+          await post("t/runs", JSON.stringify({ id: randomUUID(), agent: "summarise", input: { text: 5 } })),
+          400,
+          "BAD_INPUT"
+        ],
+        [await post("t/runs", JSON.stringify({ id: randomUUID(), agent: "nobody" })), 404, "NOT_FOUND"],
         [await fetch(`${threads}/t/nothing`), 404, "NOT_FOUND"],
         [await fetch(`${threads}/t%20t/view`), 400, "BAD_ID"],
         [await fetch(`${threads}/t/runs`), 405, "METHOD_NOT_ALLOWED"],
@@ -242,14 +258,18 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
       const post = async (user: string | undefined, body: object) => {
         const authorization = user === undefined ? {} : { authorization: `Bearer ${user}` }
         const headers = { "content-type": "application/json", ...authorization }
-        const response = await fetch(`${host.url}/api/threads/diary/messages`, { method: "POST", headers, body: JSON.stringify(body) })
+        const response = await fetch(`${host.url}/api/threads/diary/messages`, {
+          method: "POST",
+          headers,
+          body: JSON.stringify(body)
+        })
         return response.status
       }
       const read = async (headers: Record<string, string>) => {
         const response = await fetch(`${host.url}/api/threads/diary/view`, { headers })
         return [response.status, await response.text()] as const
       }
-      const message = (text: string) => ({ message: randomUUID(), parts: [{ type: "text", text }] })
+      const message = (text: string) => ({ id: randomUUID(), parts: [{ type: "text", text }] })
       expect(await post("aad ann", message("ann's secret"))).toBe(200)
       expect(await post("aad bob", message("bob's secret"))).toBe(200)
       expect(await post("github ann", message("another ann's secret"))).toBe(200)

@@ -38,10 +38,9 @@ export const isIgnored = (lines: readonly string[], path: string, isFolder: bool
 }
 
 export const ship = async (): Promise<Shipped> => {
-  const [built, folder] = ["throughline-built-", "throughline-app-"].map((name) => mkdtempSync(join(tmpdir(), name))) as [
-    string,
-    string
-  ]
+  const [built, folder] = ["throughline-built-", "throughline-app-"].map((name) =>
+    mkdtempSync(join(tmpdir(), name))
+  ) as [string, string]
   const bundles = await buildFunctions(built)
   const ignore = readFileSync(join(source, ".funcignore"), "utf8").split("\n")
   const files: string[] = []

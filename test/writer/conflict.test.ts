@@ -181,8 +181,8 @@ describe("starvation", () => {
           silence = Math.max(silence, time - lastAt.r0, time - lastAt.r1)
         }
         const waits: number[] = []
-        for (let n = 0; n < 16; n++) {
-          const command = n === 15 ? cancelOf("r0") : postOf(`m${n}`)
+        for (let n = 0; n < 5; n++) {
+          const command = n === 4 ? cancelOf("r0") : postOf(`m${n}`)
           const sent = yield* Effect.forkChild(made[2]!.writer.submit(command))
           for (const from = time; sent.pollUnsafe() === undefined; time += 5) {
             if (time - from > 5_000) return assert.fail(`${command.type} did not get through in 5 s`)
@@ -194,7 +194,7 @@ describe("starvation", () => {
         }
         yield* Effect.forEach(streams, ({ fiber }) => Fiber.interrupt(fiber))
         const gaps = waits.map((at, index) => at - (waits[index - 1] ?? 0))
-        process.stderr.write(`\nGAPS ${gaps.join()} ${silence}\n`); assert.isAtMost(Math.max(...gaps), 1_000, `waits ${gaps}`)
+        assert.isAtMost(Math.max(...gaps), 1_000, `waits ${gaps}`)
         assert.isAtMost(silence, 1_000)
       })
     )

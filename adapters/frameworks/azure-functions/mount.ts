@@ -31,7 +31,11 @@ const DEFAULT_WORK_MILLIS = 9 * 60_000
 
 /** `app` is the one from `@azure/functions`. `backend` is called, and so built, only by the functions. */
 export const mount = (app: typeof AzureFunctions.app, backend: MountedBackend, options: MountOptions = {}): void => {
-  const { connection = "AzureWebJobsStorage", queueName = "throughline-jobs", sweepSchedule = "*/15 * * * * *" } = options
+  const {
+    connection = "AzureWebJobsStorage",
+    queueName = "throughline-jobs",
+    sweepSchedule = "*/15 * * * * *"
+  } = options
   const workMillis = options.workMillis ?? DEFAULT_WORK_MILLIS
   const handler = async (request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => {
     try {
@@ -39,7 +43,9 @@ export const mount = (app: typeof AzureFunctions.app, backend: MountedBackend, o
     } catch (error) {
       // thrown on, it would be the host that answers: with a page, and with the stack where it is set to
       context.error(messageOf(error))
-      return fromResponse(refuse(fault("INTERNAL", "the backend could not be started or failed; the function's log says why")))
+      return fromResponse(
+        refuse(fault("INTERNAL", "the backend could not be started or failed; the function's log says why"))
+      )
     }
   }
 

@@ -21,7 +21,10 @@ export interface Serving {
   readonly role?: "server" | "worker"
 }
 const input = z.object({ run: z.number() })
-const typing: Pick<Run, "text">[] = []
+const typing: Pick<Run, "text" | "reasoning">[] = []
+/** Tokens of one part: an answer has paragraphs, and whoever shows a text shows all of its part. */
+const PARAGRAPH_TOKENS = 100
+const typed: number[] = []
 const abortedAt = new Map<number, number>()
 
 const aborted = (signal: AbortSignal, run: number) =>

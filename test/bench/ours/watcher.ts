@@ -6,10 +6,24 @@ import { openThread, type View } from "throughline/client"
 import { answer } from "../child.ts"
 import { watchers, type Expected } from "../workload.ts"
 
-/** The text that the run has said so far: one part of one message. */
-const textOf = (view: View): string => {
-  for (const part of view.messages.at(-1)?.parts ?? []) if (part.type === "text") return part.text
-  return ""
+/** Shows a run's text parts from where it last looked; of what is shown only the newest part can grow. */
+const follow = (show: (text: string) => void) => {
+  let part = 0
+  let known = 0
+  return (view: View) => {
+    const parts = view.messages.at(-1)?.parts ?? []
+    for (;;) {
+      const current = parts[part]
+      if (current === undefined) return
+      if (current.type === "text" && current.text.length > known) {
+        show(current.text.slice(known))
+        known = current.text.length
+      }
+      if (part === parts.length - 1) return
+      part++
+      known = 0
+    }
+  }
 }
 
 let watching: ReturnType<typeof watchers> | undefined
@@ -22,7 +36,7 @@ answer({
       // a token function of its own keeps the run's socket its own, as with the other contenders
       const thread = openThread({ endpoint, thread: `bench-${run}`, gateways, token: () => `watcher-${run}` })
       await new Promise<void>((resolve) => thread.subscribe((_, connection) => connection === "live" && resolve()))
-      thread.subscribe((view) => all.show(run, textOf(view)))
+      thread.subscribe(follow((text) => all.append(run, text)))
       const started = await thread.start("typist", { run })
       if (!started.ok) throw new Error(started.error.message)
     }

@@ -95,6 +95,11 @@ describe("a library", () => {
     )
     expect(library.search("How are gaps repaired?").map(({ section }) => section.title)).toEqual(["Two", "One"])
   })
+  it("puts what is said about something before code that merely has the word", async () => {
+    const library = await openLibrary(await folderOf({ "a.md": "# One\n\n```json\n{\"gaps\": \"gaps repaired\"}\n```\n\n# Two\n\nMuch text stands here, and somewhere in it: gaps are repaired by a request to the log.\n\n# Three\n\n~~~\nunclosed walrus\n" }))
+    expect(library.search("How are gaps repaired?").map(({ section }) => section.title)).toEqual(["Two", "One"])
+    expect(library.search("walrus").map(({ section }) => section.title)).toEqual(["Three"])
+  })
   it("does not care about headings that are strange", async () => {
     const root = await folderOf({ "a.md": "#\n\nempty\n\n# ***\n\nmarks\n\n# 中文 标题\n\n内容在这里\n\n# <b>x</b>\n\nhtml\n\n# __proto__\n\nproto\n" })
     const library = await openLibrary(root)
