@@ -18,8 +18,8 @@ export const authenticate =
     const tenant = createHash("sha256")
       .update(JSON.stringify([provider, user]))
       .digest("base64url")
-    // the tenant tells users apart; the id is what others see of one, and has at most 128 characters
-    return { id: user.slice(0, 128), tenant }
+    // the tenant tells users apart; the id is what is shown of one, in characters that every id may have
+    return { id: user.replace(/[^!-~]/g, "_").slice(0, 128), tenant }
   }
 /** Every thread of one's own tenant. */
 export const authorize = (): boolean => true

@@ -8,25 +8,14 @@ import { app } from "@azure/functions"
 import { mount } from "throughline/adapters/frameworks/azure-functions"
 import { queueName, readSettings } from "./settings.ts"
 
-const start = async () => {
+const load = async () => {
   const settings = readSettings()
   const { makeBackend } = await import("./backend.ts")
-  const backend = makeBackend(settings)
-  try {
-    await backend.ready()
-  } catch (error) {
-    await backend.close()
-    throw error
-  }
-  return backend
+  return makeBackend(settings)
 }
-let starting: ReturnType<typeof start> | undefined
-/** One backend for the process. A failed start is tried again by the next call: the store may be back by then. */
-const backend = () =>
-  (starting ??= start().catch((error: unknown) => {
-    starting = undefined
-    throw error
-  }))
+let loading: ReturnType<typeof load> | undefined
+/** One backend for the process. */
+const backend = () => (loading ??= load())
 
 mount(
   app,

@@ -47,7 +47,7 @@ export const readSettings = (): Settings => ({
   storage: read({
     name: "AzureWebJobsStorage",
     what: "the connection string of the storage account that holds threads and jobs, AccountName=…;AccountKey=…",
-    like: /^usedevelopmentstorage=true|^(?=.*accountname=[^;])(?=.*accountkey=[^;])/i
+    like: /^usedevelopmentstorage=true|^(?=.*accountname=[^;])(?=.*accountkey=[^;])|sharedaccesssignature=[^;]/i
   }),
   queueName: queueName(),
   table: read({

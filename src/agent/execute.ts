@@ -14,6 +14,7 @@ import { jsonFault } from "../protocol/JsonValue.ts"
 import { LEASE_MILLIS } from "../protocol/Limits.ts"
 import type { OpenRun } from "../thread/control.ts"
 import { nameOf } from "../writer/draft.ts"
+import { persist } from "../writer/settle.ts"
 import { readView } from "../writer/readView.ts"
 import type { AgentServices } from "./AgentServices.ts"
 import { callChild } from "./callChild.ts"
@@ -62,8 +63,9 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
     if (open === undefined) return fence(fault("EPOCH_FENCED", "the run has ended, or another worker has it"))
     const wanted = interrupts.see(open)
     for (const steer of wanted.steers) {
-      // one that cannot be read now is told as too late when the run ends, so nothing is lost silently
-      fork(Effect.ignore(Effect.map(readSteering(log, thread, steer), (steering) => steering && interrupts.keep(steering))))
+      // one that cannot be read is told as too late when the run ends, so nothing is lost silently
+      const words = persist(readSteering(log, thread, steer), () => controller.signal.aborted)
+      fork(Effect.map(Effect.orElseSucceed(words, () => undefined), (steering) => interrupts.keep(steer, steering)))
     }
     if (wanted.cancel === undefined || finishing) return
     output.say({ type: "interrupt.applied", interrupt: wanted.cancel.interrupt, outcome: { type: "applied" } })
@@ -105,6 +107,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
       context: services.context,
       message
     },
+    start: { id, offset: start.offset, prompt: accepted.message },
     agent,
     signal: controller.signal,
     output,

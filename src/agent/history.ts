@@ -3,12 +3,26 @@ import type { MessagePart } from "../protocol/Event.ts"
 import type { View, ViewMessage, ViewPart } from "../protocol/View.ts"
 import type { HistoryMessage, HistoryPart } from "./Run.ts"
 
-/** Messages before `run`'s own words, its prompt included; replaced ones are left out. The newest `limit`. */
-export const historyOf = (view: View, run: string, limit: number): readonly HistoryMessage[] =>
-  view.messages
-    .filter((message) => message.run !== run && message.replacedBy === undefined)
-    .slice(-limit)
-    .map(historyMessage)
+/**
+ * Messages before `run`, its prompt last; replaced ones are left out. The newest `limit`.
+ *
+ * What was said before is decided by where the run was accepted: a run that waited in the queue knows the answers
+ * of those before it, and no run knows the prompts and answers of those behind it.
+ */
+export const historyOf = (
+  view: View,
+  run: { readonly id: string; readonly offset: number; readonly prompt: string | undefined },
+  limit: number
+): readonly HistoryMessage[] => {
+  const own = view.runs.findIndex(({ id }) => id === run.id)
+  const later = new Set(view.runs.slice(own < 0 ? view.runs.length : own).map(({ id }) => id))
+  const before = view.messages.filter((message) => {
+    if (message.replacedBy !== undefined || message.id === run.prompt) return false
+    return message.run === undefined ? (message.parts[0]?.offset ?? 0) <= run.offset : !later.has(message.run)
+  })
+  const prompt = view.messages.filter((message) => message.id === run.prompt)
+  return [...before, ...prompt].slice(-limit).map(historyMessage)
+}
 
 const historyMessage = (message: ViewMessage): HistoryMessage => ({
   id: message.id,

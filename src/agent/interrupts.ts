@@ -15,29 +15,34 @@ import type { Steering } from "./Run.ts"
 export interface RunInterrupts {
   /** Looks at the run's place in control; answers what is new and wants reading. */
   readonly see: (run: OpenRun) => { readonly cancel: OpenRun["cancel"] | undefined; readonly steers: readonly Id[] }
-  readonly keep: (steering: Steering) => void
+  /** What a steer says, once it was read; `undefined`: it is not for the agent. */
+  readonly keep: (steer: Id, steering: Steering | undefined) => void
   /** What arrived since the last call, in log order. */
   readonly take: () => readonly Steering[]
 }
 export const makeRunInterrupts = (): RunInterrupts => {
   const seen = new Set<Id>()
   let cancelSeen = false
-  let kept: Steering[] = []
+  /** In log order; without words while these are being read. */
+  let heard: { readonly id: Id; steering?: Steering }[] = []
   return {
     see: (run) => {
       const cancel = cancelSeen ? undefined : run.cancel
       if (cancel !== undefined) cancelSeen = true
       const steers = run.interrupts.filter(({ id, kind }) => kind === "steer" && !seen.has(id)).map(({ id }) => id)
-      for (const id of steers) seen.add(id)
+      for (const id of steers) {
+        seen.add(id)
+        heard.push({ id })
+      }
       return { cancel, steers }
     },
-    keep: (steering) => {
-      kept.push(steering)
+    keep: (steer, steering) => {
+      if (steering === undefined) heard = heard.filter(({ id }) => id !== steer)
+      else for (const each of heard) if (each.id === steer) each.steering = steering
     },
     take: () => {
-      const taken = kept
-      kept = []
-      return taken
+      const unread = heard.findIndex(({ steering }) => steering === undefined)
+      return heard.splice(0, unread < 0 ? heard.length : unread).map(({ steering }) => steering!)
     }
   }
 }

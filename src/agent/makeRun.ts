@@ -20,6 +20,8 @@ const HISTORY_LIMIT = 100
 
 export interface RunParts {
   readonly facts: Pick<Run, "id" | "thread" | "epoch" | "by" | "tags" | "deadline" | "context" | "message">
+  /** Where the run began, for its history. */
+  readonly start: Parameters<typeof historyOf>[1]
   readonly agent: Agent
   readonly signal: AbortSignal
   readonly output: Output
@@ -137,7 +139,7 @@ export const makeRun = (parts: RunParts): Run => {
   const run: Run = {
     ...facts,
     signal,
-    history: async (options) => historyOf(await parts.view(), facts.id, options?.limit ?? HISTORY_LIMIT),
+    history: async (options) => historyOf(await parts.view(), parts.start, options?.limit ?? HISTORY_LIMIT),
     status: (label, options) => say({ type: "run.status", label, ...options }),
     text: (delta, options) => output.text(delta, options?.citations),
     reasoning: (delta, options) => output.reasoning(delta, options?.visible ?? "full"),

@@ -9,6 +9,8 @@ import { parseEntry } from "../writer/readView.ts"
 export interface RunStart {
   readonly accepted: RunAccepted
   readonly by: Principal
+  /** Of the entry in which it was accepted. */
+  readonly offset: number
 }
 /** `undefined` when the log no longer holds it: erased, or trimmed. */
 export const readStart = Effect.fnUntraced(function* (log: ThreadLogService, thread: ThreadKey, run: string) {
@@ -22,5 +24,5 @@ export const readStart = Effect.fnUntraced(function* (log: ThreadLogService, thr
     (event): event is RunAccepted => event.type === "run.accepted" && (event as RunAccepted).run === run
   )
   if (accepted === undefined) return undefined
-  return { accepted, by: principal ?? { id: accepted.by ?? "unknown" } } satisfies RunStart as RunStart
+  return { accepted, by: principal ?? { id: accepted.by ?? "unknown" }, offset } satisfies RunStart as RunStart
 })

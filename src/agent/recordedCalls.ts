@@ -119,6 +119,7 @@ export const makeRecordedCalls = (options: {
       } else {
         // what the earlier epoch showed of it has left the view, so it is shown to begin again
         const known = call.idempotent === true
+        if (!known) beyond()
         await commit([...call.begin(id), ...(known ? [] : call.unknown(id, handed))], [])
         if (!known) throw new OutcomeUnknown(call.name, handed)
       }
@@ -127,7 +128,8 @@ export const makeRecordedCalls = (options: {
         output = await inside.run(`${key}/`, () => call.body(id, handed))
         assertRecordable(call, output)
       } catch (error) {
-        const shown = { message: error instanceof AgentError ? error.message : "failed", retryable: false }
+        const meant = error instanceof AgentError ? error : undefined
+        const shown = { message: meant?.message.slice(0, 2_000) ?? "failed", retryable: meant?.retryable ?? false }
         await commit(call.end(id, { error }), [{ key: stepKey(run, key), value: { error: shown } }])
         throw error
       }

@@ -13,6 +13,7 @@ import type { AgentServices } from "./AgentServices.ts"
 import { enqueueAnswered } from "./enqueue.ts"
 import { execute } from "./execute.ts"
 import { readStart } from "./readStart.ts"
+import { persist } from "../writer/settle.ts"
 
 export type Worked =
   | { readonly type: "finished"; readonly outcome: "completed" | "cancelled" | "failed" }
@@ -21,6 +22,7 @@ export type Worked =
   /** Nothing to do: `why` is a fault's code. */
   | { readonly type: "skipped"; readonly why: string }
 
+const never = () => false
 const decodeJob = Schema.decodeUnknownOption(Job)
 
 export const work = Effect.fn("throughline.work")(function* (
@@ -47,14 +49,15 @@ export const work = Effect.fn("throughline.work")(function* (
       }
       yield* enqueueAnswered(services.queue, thread, taken.answer)
       if (taken.answer.type !== "taken") return { type: "skipped", why: "RUN_TERMINAL" } satisfies Worked as Worked
-      const start = yield* readStart(services.log, thread, run)
+      // the run is ours from here on, and its job would not be taken again: wait for the log
+      const start = yield* persist(readStart(services.log, thread, run), never)
       const agent = start === undefined ? undefined : services.agents.get(start.accepted.agent)
       if (start === undefined || agent === undefined) {
         const missing = start === undefined ? "its beginning is no longer in the log" : "no worker here knows its agent"
         yield* Effect.promise(() => endUnknown(services, thread, run, epoch, missing))
         return { type: "skipped", why: "NOT_FOUND" } satisfies Worked as Worked
       }
-      const notes = epoch === 1 ? [] : yield* readNotes(services, thread, run)
+      const notes = epoch === 1 ? [] : yield* persist(readNotes(services, thread, run), never)
       const outcome = yield* Effect.promise(() =>
         execute(services, agent, { thread, run, epoch, start, notes, hostMillis: options?.hostMillis })
       )

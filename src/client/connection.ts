@@ -92,7 +92,7 @@ export const createConnection = (options: {
   const refused = new Map<string, number>()
   let stopWake: (() => void) | undefined
 
-  const covers = (held: Grant | undefined, thread: string) => held !== undefined && Object.hasOwn(held.groups, thread)
+  const covers = (held: Grant | undefined, thread: string) => !!held && Object.hasOwn(held.groups, thread)
   const serves = (thread: string) => current?.state === "open" && covers(current.grant, thread)
   /** The threads to ask for now. */
   const wanted = () =>
@@ -145,9 +145,9 @@ export const createConnection = (options: {
 
   const attempt = async () => {
     const threads = wanted()
-    if (asking || next !== undefined || (grant === current?.grant && threads.every(serves))) return
+    if (asking || next || (grant === current?.grant && threads.every(serves))) return
     const isUsable =
-      grant !== undefined &&
+      grant &&
       now() < Date.parse(grant.expiresAt) - GRANT_MARGIN_MILLIS &&
       threads.every((thread) => covers(grant, thread))
     if (!isUsable) {
@@ -178,7 +178,7 @@ export const createConnection = (options: {
     const alive = () => link.liveness.alive(now())
     try {
       const client = gateways.find((gateway) => gateway.name === given.gateway)
-      if (client === undefined) throw new Error(`${given.gateway} is not among \`gateways\``)
+      if (!client) throw new Error(`${given.gateway} is not among \`gateways\``)
       link.connection = client.connect(given, {
         onOpen: () => opened(link),
         onAlive: alive,
@@ -186,7 +186,7 @@ export const createConnection = (options: {
           alive()
           const frame = readFrame(text)
           for (const watcher of watchers)
-            if (frame === undefined || frame.thread === watcher.thread) watcher.onFrame(frame, text.length)
+            if (!frame || frame.thread === watcher.thread) watcher.onFrame(frame, text.length)
         },
         onInterrupted: () => interrupted(link),
         onClosed: ({ message, retryAfterMillis }) => end(link, message, retryAfterMillis)
@@ -226,7 +226,7 @@ export const createConnection = (options: {
   }
   /** Closes without a word: its watchers are served by another. */
   const close = (link: Link | undefined) => {
-    if (link === undefined || !links.delete(link)) return
+    if (!link || !links.delete(link)) return
     link.state = "closed"
     environment.clearTimeout(link.timer)
     guarded(() => link.connection?.close())
@@ -247,7 +247,7 @@ export const createConnection = (options: {
   }
 
   const armLiveness = () => {
-    if (current?.connection?.ping !== undefined) looks.by(current.liveness.due(anyActive()))
+    if (current?.connection?.ping) looks.by(current.liveness.due(anyActive()))
   }
   const looks = createAlarm(environment, () => {
     const link = current

@@ -216,7 +216,7 @@ export const follow = (options: {
     active: () => running.size > 0,
     onFrame: (frame, bytes) => {
       const now = environment.now()
-      if (frame === undefined) {
+      if (!frame) {
         badFrames++
         order.suspect(now)
         schedule()
@@ -251,7 +251,7 @@ export const follow = (options: {
         view: fold.view,
         connection: status(),
         hasOlder: before !== undefined,
-        ...(error === undefined ? {} : { error })
+        ...(error && { error })
       }),
     newest: () => fold.newest,
     loaded: () => order.position() !== undefined,

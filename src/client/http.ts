@@ -46,9 +46,9 @@ export const createRequest = (options: {
   const threads = `${options.endpoint.replace(/\/+$/, "")}/threads/`
 
   const send = async (url: string, body: string | undefined, signal: AbortSignal): Promise<[number, Answer]> => {
-    const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" }
-    if (token !== undefined) headers["authorization"] = `Bearer ${await token()}`
-    const response = await fetch(url, body === undefined ? { headers, signal } : { method: "POST", headers, body, signal })
+    const headers: Record<string, string> = body ? { "content-type": "application/json" } : {}
+    if (token) headers["authorization"] = `Bearer ${await token()}`
+    const response = await fetch(url, { headers, signal, ...(body && { method: "POST", body }) })
     const { status } = response
     // A proxy's page is no JSON and told by its status.
     const answer = (await response.json().catch(() => undefined)) as { ok?: unknown; error?: Fault } | null | undefined
@@ -92,7 +92,7 @@ export const createRequest = (options: {
     } catch (error) {
       return failure("BAD_SHAPE", messageOf(error))
     }
-    let renewed = token === undefined
+    let renewed = !token
     for (let sent = 1; ; sent++) {
       const [status, answer] = await attempt(`${threads}${encodeURIComponent(thread)}/${path}`, text)
       if (answer.ok) return answer

@@ -85,14 +85,6 @@ const SOCKET_MILLIS = 2_000
 
 const partsOf = (content: Content): readonly MessagePart[] =>
   typeof content === "string" ? [{ type: "text", text: content }] : content
-const isReceipt = (value: unknown): value is InterruptReceipt => {
-  const receipt = value as { ok?: unknown; error?: { code?: unknown }; verdict?: unknown } | null | undefined
-  return (
-    (receipt?.ok === true && typeof receipt.verdict === "object") ||
-    (receipt?.ok === false && typeof receipt.error?.code === "string")
-  )
-}
-
 type Receipt = { readonly ok: true; readonly offset: number }
 type Received = Extract<InterruptReceipt, { readonly ok: true }>
 
@@ -117,10 +109,14 @@ export const createActions = (parts: {
   }
   const overSocket = async (interrupt: object): Promise<InterruptReceipt | undefined> => {
     try {
-      const reply = await invoke("interrupt", { thread, interrupt } as unknown as Json, SOCKET_MILLIS)
-      if (!isReceipt(reply)) return undefined
-      if (reply.ok) return receipt<Received>(reply)
-      return reply.error.retryable && reply.error.code !== "RATE_LIMITED" ? undefined : reply
+      const reply = (await invoke("interrupt", { thread, interrupt } as unknown as Json, SOCKET_MILLIS)) as
+        | InterruptReceipt
+        | undefined
+      if (!reply) return undefined
+      const { code, retryable } = (reply as Failed).error ?? {}
+      if (code) return retryable && code !== "RATE_LIMITED" ? undefined : reply
+      const received = receipt<Received>(reply)
+      return received.ok ? received : undefined
     } catch {
       // Whether it arrived is not known; the same id over HTTP tells.
       return undefined
@@ -129,16 +125,17 @@ export const createActions = (parts: {
   const send = async (
     kind: UserInterrupt["kind"],
     run: Id,
-    { id = newId(), ...rest }: InterruptOptions & object = {}
+    { id = newId(), ...rest }: InterruptOptions = {},
+    fields?: object
   ): Promise<InterruptReceipt> => {
-    const interrupt = { kind, id, run, ...rest }
+    const interrupt = { kind, id, run, ...rest, ...fields }
     return (await overSocket(interrupt)) ?? post<Received>("interrupts", interrupt)
   }
-  const reply = async (ask: Id | ViewAsk, answer: object, options: InterruptOptions = {}): Promise<InterruptReceipt> => {
+  const reply = async (ask: Id | ViewAsk, answer: object, options?: InterruptOptions): Promise<InterruptReceipt> => {
     const shown = typeof ask === "string" ? view().asks.find((one) => one.id === ask) : ask
-    if (shown === undefined) return failure("NOT_FOUND", "the view shows no such ask")
+    if (!shown) return failure("NOT_FOUND", "the view shows no such ask")
     // What is undefined is not sent.
-    return send("answer", shown.run, { ...options, ask: shown.id, answer, digest: shown.digest })
+    return send("answer", shown.run, options, { ask: shown.id, answer, digest: shown.digest })
   }
   return {
     post: (content, { id = newId(), ...rest } = {}) => post("messages", { id, parts: partsOf(content), ...rest }),
@@ -155,7 +152,7 @@ export const createActions = (parts: {
       }),
     cancel: (run, options) => send("cancel", run, options),
     steer: (run, content, { message = newId(), when = "next-step", ...options } = {}) =>
-      send("steer", run, { ...options, message: { id: message, parts: partsOf(content) }, when }),
+      send("steer", run, options, { message: { id: message, parts: partsOf(content) }, when }),
     pause: (run, options) => send("pause", run, options),
     resume: (run, options) => send("resume", run, options),
     approve: (ask, { input, ...options } = {}) => reply(ask, { type: "approved", input }, options),

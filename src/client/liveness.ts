@@ -2,7 +2,7 @@
  * Whether a socket still lives: asks for a sign after a silence, and gives it up when none comes.
  *
  * Pure; time is passed in. A dead socket is given up within 10 s of its last sign while a run is active, within
- * 30 s otherwise. Hearing something costs three assignments.
+ * 30 s otherwise. Hearing something costs two assignments.
  */
 export interface Liveness {
   readonly alive: (now: number) => void
@@ -14,30 +14,27 @@ export interface Liveness {
   readonly look: (now: number, active: boolean) => "ok" | "ping" | "dead"
 }
 
-const ACTIVE = { quiet: 5_000, wait: 4_000 }
-const IDLE = { quiet: 20_000, wait: 8_000 }
+const WAIT_MILLIS = 4_000
+const QUIET_MILLIS = { active: 5_000, idle: 20_000 }
 
 export const createLiveness = (now: number): Liveness => {
   let heardAt = now
+  /** 0: nothing was asked since something was heard. */
   let askedAt = 0
-  let asked = false
-  let doubted = false
-  const wait = (active: boolean) => (active || doubted ? ACTIVE.wait : IDLE.wait)
-  const quiet = (active: boolean) => (doubted ? 0 : active ? ACTIVE.quiet : IDLE.quiet)
-  const due = (active: boolean) => (asked ? askedAt + wait(active) : heardAt + quiet(active))
+  const due = (active: boolean) =>
+    askedAt > 0 ? askedAt + WAIT_MILLIS : heardAt + QUIET_MILLIS[active ? "active" : "idle"]
   return {
     due,
     alive: (at) => {
       heardAt = at
-      asked = doubted = false
+      askedAt = 0
     },
     doubt: () => {
-      doubted = true
+      heardAt = 0
     },
     look: (at, active) => {
       if (at < due(active)) return "ok"
-      if (asked) return "dead"
-      asked = true
+      if (askedAt > 0) return "dead"
       askedAt = at
       return "ping"
     }

@@ -14,6 +14,7 @@ import type { Fetch, Request, Token } from "./http.ts"
 import { createRequest } from "./http.ts"
 import type { Actions } from "./interrupts.ts"
 import { createActions } from "./interrupts.ts"
+import { ThreadError } from "./ThreadError.ts"
 import type { View, ViewMessage } from "../protocol/View.ts"
 
 export interface ThreadOptions {
@@ -110,7 +111,7 @@ export const openThread = (options: ThreadOptions): Thread => {
     },
     subscribe,
     events: (choice = {}) =>
-      lateEvents({ follower, request, thread, fetchPage }, choice),
+      lateEvents({ follower, request, thread, fetchPage, error: (fault) => new ThreadError(fault) }, choice),
     older,
     close,
     [Symbol.asyncDispose]: async () => close()

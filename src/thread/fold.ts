@@ -130,7 +130,7 @@ const OF_RUN = table({
 const unlessOver =
   (fold: FoldOne): FoldOne =>
   (folding, place, event: { readonly run?: Id }, entry) =>
-    (event.run === undefined || place?.open !== undefined) && fold(folding, place, event as never, entry)
+    (event.run === undefined || !!place?.open) && fold(folding, place, event as never, entry)
 const OTHERS = table({
   "message.posted": unlessOver(messagePosted),
   custom: unlessOver(custom),
@@ -143,11 +143,11 @@ const OTHERS = table({
 })
 
 const foldEvent = (folding: Folding, event: { readonly type: string; readonly run?: Id }, entry: Entry): boolean => {
-  const { run, type } = event
-  const place = run === undefined ? undefined : folding.runs.get(run)
+  const { type } = event
+  const place = folding.runs.get(event.run!)
   const fold = OF_RUN.get(type)
-  if (fold !== undefined) return place?.open !== undefined && fold(folding, place, event as never, entry)
+  if (fold) return !!place?.open && fold(folding, place, event as never, entry)
   const other = OTHERS.get(type)
   // an event of a later version is passed over
-  return other === undefined ? typeof type === "string" : other(folding, place as RunPlace, event as never, entry)
+  return other ? other(folding, place as RunPlace, event as never, entry) : typeof type === "string"
 }

@@ -51,7 +51,7 @@ export const messagePosted = (
     return { ...part, id, ...(part.type === "text" ? { state: "done" } : {}), offset } as ViewPart
   })
   addMessage(folding, { id: event.message, role: event.role, parts, ...pick(event, "run", "by", "name", "after"), at })
-  const replaced = event.replaces === undefined ? undefined : folding.messages.get(event.replaces)
+  const replaced = folding.messages.get(event.replaces!)
   if (replaced !== undefined) ownMessage(folding, replaced).replacedBy = event.message
   return true
 }
@@ -120,7 +120,7 @@ export const toolStarted = (folding: Folding, place: RunPlace, event: ToolStarte
     offset: entry.offset
   }
   const before = place.open!.tool.get(event.call)
-  if (before === undefined) return begin(folding, place, event, entry, part)
+  if (!before) return begin(folding, place, event, entry, part)
   // a resumed run begins the call again that its earlier epoch did not finish
   const old = ownPart<ViewTool>(folding, before)
   ownParts(folding, before.message)[before.part] = { ...part, ...pick(old, "step", "run", "offset") }
@@ -128,14 +128,14 @@ export const toolStarted = (folding: Folding, place: RunPlace, event: ToolStarte
 }
 export const textDelta = (folding: Folding, place: RunPlace, event: TextDelta | ReasoningDelta): boolean => {
   const at = place.open![kindOf(event)].get(event.part)
-  if (at === undefined) return false
+  if (!at) return false
   ownPart<ViewText | ViewReasoning>(folding, at).text += event.text
   return true
 }
 export const textFinished = (folding: Folding, place: RunPlace, event: TextFinished | ReasoningFinished): boolean => {
   const open = place.open![kindOf(event)]
   const at = open.get(event.part)
-  if (at === undefined) return false
+  if (!at) return false
   Object.assign(ownPart(folding, at), pick(event as TextFinished, "citations"), { state: "done" })
   return open.delete(event.part)
 }
@@ -147,7 +147,7 @@ export const toolChanged = (
 ): boolean => {
   const open = place.open!.tool
   const at = open.get(event.call)
-  if (at === undefined) return false
+  if (!at) return false
   const tool = ownPart<ViewTool>(folding, at)
   const called = (input: Json) => {
     tool.state = "running"

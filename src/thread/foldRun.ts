@@ -161,7 +161,7 @@ export const interruptReceived = (
   { at }: Entry
 ): boolean => {
   const { interrupt, verdict } = event
-  if (place === undefined) return false
+  if (!place) return false
   const interrupts = interruptsOf(folding, place)
   if (interrupts.some((known) => known.id === interrupt.id)) return false
   interrupts.push({
@@ -179,7 +179,7 @@ export const interruptApplied = (
   place: RunPlace | undefined,
   { interrupt, outcome, ...event }: InterruptApplied
 ): boolean =>
-  place !== undefined &&
+  !!place &&
   amend(interruptsOf(folding, place), (known) => known.id === interrupt, {
     state: outcome.type,
     ...pick(event, "step"),
@@ -198,6 +198,6 @@ export const askOpened = (folding: Folding, _: RunPlace, event: AskOpened): bool
 export const askResolved = (folding: Folding, _: RunPlace, event: AskResolved): boolean =>
   amend(
     asksOf(folding),
-    (ask) => ask.id === event.ask && ask.run === event.run && ask.answer === undefined,
+    (ask) => ask.id === event.ask && ask.run === event.run && !ask.answer,
     pick(event, "answer", "by")
   )

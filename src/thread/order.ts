@@ -153,19 +153,20 @@ export const createOrder = (options: {
   }
   /** Applies what is held and fits now; what is held below was overtaken. */
   const drain = (now: number) => {
-    for (let item = held.get(offset + 1); item !== undefined; item = held.get(offset + 1)) {
-      release(item.entry.offset, item)
+    for (let item = held.get(offset + 1); item; item = held.get(offset + 1)) {
+      release(offset + 1, item)
       if (!fits(item.entry)) {
         strange(now)
-        return
+        break
       }
       accept(item.entry)
     }
+    gapAt = behind() ? gapWait(now) : Infinity
   }
   const forget = () => {
     held.clear()
-    heldBytes = 0
-    wanted = 0
+    heldBytes = wanted = 0
+    gapAt = Infinity
   }
   const suspect = (now: number) => {
     lookAt = Math.min(lookAt, Math.max(now, lookedAt + SUSPECT_MILLIS))
@@ -184,7 +185,7 @@ export const createOrder = (options: {
   }
   const hold = (entry: Entry, bytes: number, now: number) => {
     const known = held.get(entry.offset)
-    if (known !== undefined) {
+    if (known) {
       if (known.entry.id === entry.id) counters.duplicates++
       else strange(now)
     } else if (
@@ -208,10 +209,9 @@ export const createOrder = (options: {
       if (frame.offset <= offset) {
         const known = frame.offset > offset - REMEMBERED ? recent[frame.offset % REMEMBERED] : undefined
         counters.duplicates++
-        if (known === undefined) {
-          // Older than what is remembered: a late copy, or a log that was set back. A look soon tells.
-          if (lookAt === Infinity) lookAt = now + SILENCE_MILLIS
-        } else if (known !== frame.id) strange(now)
+        // Older than what is remembered: a late copy, or a log that was set back. A look soon tells.
+        if (!known) lookAt = Math.min(lookAt, now + SILENCE_MILLIS)
+        else if (known !== frame.id) strange(now)
         // Only the newest offset is a sign of life: a log that was set back repeats lower ones.
         else if (frame.offset === offset) heardAt = now
         return
@@ -229,9 +229,6 @@ export const createOrder = (options: {
     while (top > offset && held.has(top)) top--
     return top === wanted ? undefined : top
   }
-  const rearm = (now: number) => {
-    gapAt = held.size > 0 || wanted > offset ? gapWait(now) : Infinity
-  }
 
   return {
     counters,
@@ -240,18 +237,10 @@ export const createOrder = (options: {
     position: () => (offset < 0 ? undefined : { logId, offset, id }),
     receive: (frame, bytes, now) => {
       const before = offset
-      if (
-        frame.offset === offset + 1 &&
-        isEntry(frame) &&
-        frame.prev === id &&
-        (frame.logId === logId || logId === "")
-      ) {
+      if (isEntry(frame) && fits(frame)) {
         accept(frame)
         heardAt = now
-        if (held.size > 0 || gapAt !== Infinity) {
-          drain(now)
-          rearm(now)
-        }
+        if (held.size > 0 || gapAt !== Infinity) drain(now)
       } else outOfOrder(frame, bytes, now)
       return offset !== before
     },
@@ -275,21 +264,20 @@ export const createOrder = (options: {
       again = false
       counters.fetches++
       // Whoever heard something strange before now gets the answer from this request.
-      lookAt = Infinity
-      gapAt = Infinity
+      lookAt = gapAt = Infinity
       heardAt = now
       jitter = random()
       wantedBefore = wanted
       if (offset < 0) return { type: "view" }
       const top = missing ? lastMissing() : undefined
-      limited = top !== undefined
+      limited = !!top
       return {
         type: "entries",
         after: offset,
         id,
         logId,
         why,
-        ...(top === undefined ? {} : { limit: Math.min(top - offset, MAX_PAGE_ENTRIES) })
+        ...(top && { limit: Math.min(top - offset, MAX_PAGE_ENTRIES) })
       }
     },
     fetched: (page, now) => {
@@ -311,15 +299,14 @@ export const createOrder = (options: {
         // Log first, publish second: what came before the request and lies beyond the head does not exist.
         if (at <= offset || (at > head.offset && item.fetch < counters.fetches)) release(at, item)
       }
-      if (wanted === wantedBefore && wanted > head.offset) wanted = head.offset
+      // What frames announced before the request is as far as the head, or is not.
+      wanted = wanted === wantedBefore ? head.offset : Math.max(wanted, head.offset)
       drain(now)
-      if (head.offset > wanted) wanted = head.offset
       fruitless = offset === before && behind() ? fruitless + 1 : 0
       if (fruitless >= MAX_FRUITLESS) {
         forget()
         fruitless = 0
       }
-      rearm(now)
       if (again || (page.more && !limited && offset !== before)) lookAt = now
       return offset === before ? "nothing" : "applied"
     },
@@ -357,7 +344,6 @@ export const createOrder = (options: {
       if (wantedLog !== logId && logId !== "") wanted = 0
       lookAt = again ? now : Infinity
       drain(now)
-      rearm(now)
     }
   }
 }

@@ -108,9 +108,9 @@ export const ended = (fiber: Fiber.Fiber<Worked, unknown>, atMost = 5_000) =>
     Effect.orDie(Fiber.join(fiber))
   )
 /** Something that a test lets happen. */
-export const gate = <T = void>() => {
-  let open!: (value: T) => void
-  const passed = new Promise<T>((resolve) => (open = resolve))
+export const gate = () => {
+  let open!: (value?: unknown) => void
+  const passed = new Promise<unknown>((resolve) => (open = resolve))
   return { open, passed }
 }
 export const aborted = (run: Pick<Run, "signal">): Promise<void> =>

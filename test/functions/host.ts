@@ -31,8 +31,8 @@ export interface Host {
   /** What the worker wrote to its standard streams. */
   readonly output: () => string
   readonly runTimer: (name: string) => Promise<Answer>
-  /** Hands messages of the queue to the function, several at once, until it is stopped. */
-  readonly startQueue: (name: string) => { readonly stop: () => Promise<void> }
+  /** Hands messages of the queue to the function, several at once, until it is stopped. A failed one comes again. */
+  readonly startQueue: (name: string) => { readonly failures: readonly string[]; readonly stop: () => Promise<void> }
   readonly close: () => Promise<void>
 }
 export interface HostOptions {
@@ -41,7 +41,7 @@ export interface HostOptions {
   readonly settings: Readonly<Record<string, string>>
 }
 interface HostFile {
-  readonly extensions: { readonly queues: { readonly visibilityTimeout: string; readonly maxDequeueCount: number } }
+  readonly extensions: { readonly queues: { readonly visibilityTimeout: string } }
 }
 const seconds = (span: string): number => span.split(":").reduce((sum, part) => sum * 60 + Number(part), 0)
 const triggerOf = ({ bindings }: Metadata) => {
@@ -145,24 +145,21 @@ export const startHost = async ({ folder, settings }: HostOptions): Promise<Host
     const connection = settings[String(trigger["connection"])] ?? ""
     const queueName = String(trigger["queueName"])
     const queue = new QueueClient(connection, queueName)
-    const poison = new QueueClient(connection, `${queueName}-poison`)
     const working = new Set<Promise<void>>()
+    const failures: string[] = []
     let stopped = false
     const poll = async () => {
       while (!stopped) {
         const found = await queue
           .receiveMessages({ numberOfMessages: 16, visibilityTimeout: HIDDEN_SECONDS })
           .catch(() => undefined)
-        for (const { dequeueCount, messageId, messageText, popReceipt } of found?.receivedMessageItems ?? []) {
+        for (const { messageId, messageText, popReceipt } of found?.receivedMessageItems ?? []) {
           const work = (async () => {
             const { error } = await deliver(name, messageText)
             if (error === undefined) await queue.deleteMessage(messageId, popReceipt)
-            else if (dequeueCount < queues.maxDequeueCount)
-              await queue.updateMessage(messageId, popReceipt, undefined, seconds(queues.visibilityTimeout))
             else {
-              await poison.createIfNotExists()
-              await poison.sendMessage(messageText)
-              await queue.deleteMessage(messageId, popReceipt)
+              failures.push(error)
+              await queue.updateMessage(messageId, popReceipt, undefined, seconds(queues.visibilityTimeout))
             }
           })()
           working.add(work)
@@ -173,6 +170,7 @@ export const startHost = async ({ folder, settings }: HostOptions): Promise<Host
     }
     const polling = poll()
     return {
+      failures,
       stop: async () => {
         stopped = true
         await polling

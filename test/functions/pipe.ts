@@ -3,15 +3,19 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net"
 
 export interface Pipe {
   readonly port: number
-  /** Change them at any time. `open: false` ends connections as soon as they are made. */
-  readonly faults: { delayMillis: number; open: boolean }
+  /** Holds back each piece of a request; change it at any time. */
+  readonly faults: { delayMillis: number }
+  /** Ends every connection, and new ones as soon as they are made, until `open`. */
+  readonly shut: () => void
+  readonly open: () => void
   readonly close: () => Promise<void>
 }
 export const startPipe = async (to: number): Promise<Pipe> => {
-  const faults = { delayMillis: 0, open: true }
+  const faults = { delayMillis: 0 }
+  let isOpen = true
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (incoming) => {
-    if (!faults.open) return void incoming.destroy()
+    if (!isOpen) return void incoming.destroy()
     const outgoing = connect({ port: to, host: "127.0.0.1", noDelay: true })
     for (const [from, into] of [
       [incoming, outgoing],
@@ -35,6 +39,11 @@ export const startPipe = async (to: number): Promise<Pipe> => {
   return {
     port: (server.address() as AddressInfo).port,
     faults,
+    shut: () => {
+      isOpen = false
+      for (const socket of sockets) socket.destroy()
+    },
+    open: () => void (isOpen = true),
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve())

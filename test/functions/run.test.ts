@@ -75,7 +75,11 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
     let host: Host
     const opened: { readonly close: () => void }[] = []
     beforeAll(async () => {
-      host = await startApp({ THROUGHLINE_ACCESS: "development", AZURE_FUNCTIONS_ENVIRONMENT: "Development" })
+      host = await startApp({
+        THROUGHLINE_ACCESS: "development",
+        AZURE_FUNCTIONS_ENVIRONMENT: "Development",
+        THROUGHLINE_ORIGINS: "https://other.example, https://app.example.com"
+      })
       await emulator.setEventHandlers(HUB, [eventHandler(host)])
     })
     afterEach(() => {
@@ -177,6 +181,23 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
       expect(view.messages.flatMap(({ parts }) => parts).filter(({ type }) => type === "tool")).toHaveLength(1)
     })
 
+    it("keeps a message that it could not work on, and works on it when the store is back", async () => {
+      const thread = open()
+      await until(thread, () => thread.connection === "live", "a live connection")
+      const run = await start(thread)
+      pipe.shut()
+      const working = host.startQueue("work")
+      try {
+        await expect.poll(() => working.failures.length, { timeout: 25_000 }).toBeGreaterThan(0)
+        pipe.open()
+        expect(runOf(await finished(thread, run), run)).toMatchObject({ epoch: 1, outcome: { type: "completed" } })
+        expect(working.failures.join("\n")).not.toMatch(/AccountKey|SharedKey/)
+      } finally {
+        pipe.open()
+        await working.stop()
+      }
+    }, 60_000)
+
     it("makes a lost message good with the timer", async () => {
       const thread = open()
       const run = await start(thread)
@@ -207,6 +228,20 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
         401,
         { error: { code: "WEBHOOK_BAD_SIGNATURE" } }
       ])
+    })
+
+    it("lets pages of the listed origins ask, and answers a preflight", async () => {
+      const ask = (origin: string) =>
+        fetch(`${host.url}/api/threads/t/view`, {
+          method: "OPTIONS",
+          headers: { origin, "access-control-request-method": "GET" }
+        })
+      const listed = await ask("https://app.example.com")
+      expect([listed.status, listed.headers.get("access-control-allow-origin")]).toEqual([
+        204,
+        "https://app.example.com"
+      ])
+      expect((await ask("https://elsewhere.example")).status).toBe(403)
     })
 
     it("answers bad requests with one shape of error, through the host's own request objects", async () => {
@@ -240,14 +275,14 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
   })
 
   it("asks a store again that was away at its first call", async () => {
-    pipe.faults.open = false
+    pipe.shut()
     const host = await startApp({ THROUGHLINE_ACCESS: "development", AZURE_FUNCTIONS_ENVIRONMENT: "Development" })
     try {
-      expect((await fetch(`${host.url}/api/threads/t/view`)).status).toBe(500)
-      pipe.faults.open = true
+      expect((await fetch(`${host.url}/api/threads/t/view`)).status).toBe(503)
+      pipe.open()
       expect((await fetch(`${host.url}/api/threads/t/view`)).status).toBe(200)
     } finally {
-      pipe.faults.open = true
+      pipe.open()
       await host.close()
     }
   })
@@ -273,6 +308,8 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
       expect(await post("aad ann", message("ann's secret"))).toBe(200)
       expect(await post("aad bob", message("bob's secret"))).toBe(200)
       expect(await post("github ann", message("another ann's secret"))).toBe(200)
+      // ids of other alphabets arrive as bytes
+      expect(await post("oidc j\u00fcrgen\u0085", message("one more secret"))).toBe(200)
       expect(await post(undefined, message("nobody's"))).toBe(401)
       const [, ann] = await read({ authorization: "Bearer aad ann" })
       expect(ann).toContain('"ann\'s secret"')

@@ -46,6 +46,25 @@ describe("events that do not fit", () => {
 })
 
 describe("taking a view", () => {
+  it("is plain data, and shows the same however late its messages are read", () => {
+    const { add, fold } = running()
+    const posted = (message: string): Event => ({ type: "message.posted", message, role: "user", parts: [] })
+    add(...Array.from({ length: 200 }, (_, at) => posted(`m${at}`)), begin("p"), say("p", "one"))
+    const unread = fold.view
+    const saved = JSON.stringify({ ...unread })
+    const newest = fold.newest
+    const early = fold.view
+    for (let round = 0; round < 3; round++) add(say("p", " two"), posted(`later${round}`))
+    expect(JSON.stringify({ ...unread })).toBe(saved)
+    expect(JSON.parse(JSON.stringify(early))).toEqual(early)
+    expect(Object.keys(early).toSorted()).toEqual(Object.keys(createFold().view).toSorted())
+    expect(early.messages).toBe(early.messages)
+    expect(early.messages.at(-1)).toBe(newest)
+    expect(newest).toMatchObject({ parts: [{ text: "one" }] })
+    expect(fold.newest).toBe(fold.view.messages.at(-1))
+    expect(fold.view.messages[5]).toBe(early.messages[5])
+    expect(createFold(JSON.parse(JSON.stringify(fold.view))).view).toEqual(fold.view)
+  })
   it("answers the same object until something is applied", () => {
     const { add, fold } = running()
     const view = add(begin("p"))

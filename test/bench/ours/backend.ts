@@ -84,7 +84,14 @@ answer({
   ready: async (runs: number) => {
     while (Object.keys(typing).length < runs) await new Promise((resolve) => setTimeout(resolve, 10))
   },
-  produce: (load: Load) => pace(load, (run, text) => typing[run]?.text(text)),
+  produce: (load: Load) =>
+    pace(load, (run, text) => {
+      const count = (typed[run] ?? 0) + 1
+      typed[run] = count
+      // a thought in between begins a new paragraph
+      if (count % PARAGRAPH_TOKENS === 0) void typing[run]?.reasoning("…")
+      return typing[run]?.text(text)
+    }),
   abortedAt: async (run: number) => {
     while (!abortedAt.has(run)) await new Promise((resolve) => setTimeout(resolve, 5))
     return abortedAt.get(run)

@@ -32,7 +32,7 @@ answer({
     const all = watchers(runs)
     watching = all
     const gateways = [azureWebPubSubClient()]
-    for (let run = 0; run < runs; run++) {
+    const open = async (run: number) => {
       // a token function of its own keeps the run's socket its own, as with the other contenders
       const thread = openThread({ endpoint, thread: `bench-${run}`, gateways, token: () => `watcher-${run}` })
       await new Promise<void>((resolve) => thread.subscribe((_, connection) => connection === "live" && resolve()))
@@ -40,6 +40,11 @@ answer({
       const started = await thread.start("typist", { run })
       if (!started.ok) throw new Error(started.error.message)
     }
+    const waiting = Array.from({ length: runs }, (_, run) => run)
+    const openNext = async (): Promise<void> => {
+      for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) await open(run)
+    }
+    await Promise.all(Array.from({ length: 8 }, openNext))
   },
   seen: (expected: Expected) => watching?.seen(expected)
 })

@@ -1,6 +1,7 @@
 /**
  * Reads frames in one of two ways, over the same kind of socket: `JSON.parse` and no more, or as our client does, which
- * decodes, orders, drops duplicates and folds into the view of a thread that has `messages` messages.
+ * decodes, orders, drops duplicates, folds into the view of a thread that has `messages` messages, and hands each view to
+ * a listener that reads the newest message's text.
  */
 import { once } from "node:events"
 import { openThread, type GatewayClient, type View } from "throughline/client"
@@ -93,9 +94,17 @@ answer({
     const view = viewOf(stand, messages)
     const options = { endpoint: "http://127.0.0.1/api", thread: stand.thread, gateways: [socketGateway] }
     const thread = openThread({ ...options, fetch: backend(reading, view) })
-    await new Promise<void>((resolve) => thread.subscribe((_, connection) => connection === "live" && resolve()))
+    await new Promise<void>((resolve) => {
+      const stop = thread.subscribe((_, connection) => {
+        if (connection !== "live") return
+        resolve()
+        queueMicrotask(() => stop())
+      })
+    })
+    // What a screen does with each delta: it reads how the newest message's text is now.
     thread.subscribe((next) => {
-      seen = next.offset - stand.offset
+      const part = thread.newest?.parts.at(-1)
+      if (part?.type === "text" && part.text.length > 0) seen = next.offset - stand.offset
     })
   },
   /** CPU time so far, once `count` frames were seen. */
