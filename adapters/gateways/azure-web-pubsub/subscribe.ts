@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { GatewayService } from "../../../src/ports/Gateway.ts"
 import { GatewayError, GatewayUnavailable } from "../../../src/ports/GatewayError.ts"
 import { withoutRequest } from "./publish.ts"
-import { openSocket, type Socket } from "./socket.ts"
+import type { Socket } from "./socket.ts"
 
 const PING_MILLIS = 5_000
 const SILENCE_MILLIS = 15_000
@@ -87,8 +87,9 @@ const open = async (
     retry = setTimeout(connect, delay)
   }
   const connect = () => {
-    connectUrl().then(
-      (url) => {
+    // the socket's SDK is loaded only where somebody listens
+    Promise.all([connectUrl(), import("./socket.ts")]).then(
+      ([url, { openSocket }]) => {
         if (closed) return
         let recovering = false
         const mine = openSocket(url, {

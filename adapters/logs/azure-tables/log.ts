@@ -22,7 +22,7 @@ import { appendEntry, dropThread, eraseEntries, trimEntries } from "./writes.ts"
 export interface TablesLogOptions {
   /** Letters and digits, 3 to 63. Default `throughline`. */
   readonly table?: string
-  /** Creates the table when the log is opened, if it is not there. Default `true`. */
+  /** Creates the table at the first use, if it is not there. Default `true`. */
   readonly create?: boolean
   /** How long one request may take. Default 10,000. */
   readonly timeoutMillis?: number
@@ -91,19 +91,14 @@ const make = (table: Table, now: () => number): ThreadLogService => {
   }
 }
 
-/** A log in one table of an Azure Storage account, or of Azurite. */
-export const tablesLog = (
-  connection: TableConnection,
-  options: TablesLogOptions = {}
-): Layer.Layer<ThreadLog, LogError> =>
-  Layer.effect(
-    ThreadLog,
-    Effect.suspend(() => {
-      const { table: name = "throughline", create = true, timeoutMillis = 10_000 } = options
-      const clock = serviceClock()
-      const table = openTable(connection, name, timeoutMillis, clock)
-      const log = make(table, clock.now)
-      if (!create) return Effect.succeed(log)
-      return Effect.as(Effect.tryPromise({ try: table.create, catch: (cause) => unavailable("open", cause) }), log)
-    })
-  )
+/** A log in one table of an Azure Storage account, or of Azurite. Throws a `TypeError` for what cannot be a connection string. */
+export const tablesLog = (connection: TableConnection, options: TablesLogOptions = {}): Layer.Layer<ThreadLog> => {
+  if ("connectionString" in connection && !/=/.test(connection.connectionString)) {
+    throw new TypeError("connectionString must be that of a storage account: Name=value; pairs")
+  }
+  return Layer.sync(ThreadLog, () => {
+    const { create = true, table = "throughline", timeoutMillis = 10_000 } = options
+    const clock = serviceClock()
+    return make(openTable(connection, table, timeoutMillis, clock, create), clock.now)
+  })
+}

@@ -4,8 +4,7 @@
  * The SDK's retries are off: a retried batch that was already committed would report a conflict. Every answer
  * is judged by the functions here; nothing else looks at status codes.
  */
-import { TableClient } from "@azure/data-tables"
-import type { TableEntity, TableEntityResult, TransactionAction } from "@azure/data-tables"
+import type { TableClient, TableEntity, TableEntityResult, TransactionAction } from "@azure/data-tables"
 import type { TokenCredential } from "@azure/core-auth"
 import { LogError, LogUnavailable } from "../../../src/ports/LogError.ts"
 import type { ServiceClock } from "./clock.ts"
@@ -45,7 +44,14 @@ export const unavailable = (operation: string, cause: unknown): LogError => {
   return new LogError({ operation, reason: new LogUnavailable({ ...wait, cause }) })
 }
 
-export const openTable = (connection: TableConnection, table: string, timeoutMillis: number, clock: ServiceClock) => {
+/** Nothing is loaded or asked before the first use, so that a cold function answers fast what needs no log. */
+export const openTable = (
+  connection: TableConnection,
+  table: string,
+  timeoutMillis: number,
+  clock: ServiceClock,
+  create: boolean
+) => {
   const options = {
     retryOptions: { maxRetries: 0 },
     allowInsecureConnection:
@@ -70,13 +76,25 @@ export const openTable = (connection: TableConnection, table: string, timeoutMil
       }
     ]
   }
-  const client =
-    "connectionString" in connection
-      ? TableClient.fromConnectionString(connection.connectionString, table, options)
-      : new TableClient(connection.url, table, connection.credential, options)
   const limited = (signal: AbortSignal) => ({
     abortSignal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMillis)])
   })
+  const open = async (): Promise<TableClient> => {
+    const sdk = await import("@azure/data-tables")
+    const made =
+      "connectionString" in connection
+        ? sdk.TableClient.fromConnectionString(connection.connectionString, table, options)
+        : new sdk.TableClient(connection.url, table, connection.credential, options)
+    if (create) await made.createTable(limited(new AbortController().signal))
+    return made
+  }
+  let opening: Promise<TableClient> | undefined
+  /** A failed opening is tried again by the next use. */
+  const client = (): Promise<TableClient> =>
+    (opening ??= open().catch((cause: unknown) => {
+      opening = undefined
+      throw cause
+    }))
 
   /** Rows of a partition with `from <= row key < before`, in order; one request per page. */
   async function* pages(
@@ -91,11 +109,10 @@ export const openTable = (connection: TableConnection, table: string, timeoutMil
       filter: `PartitionKey eq '${partition}' and RowKey ge '${from}' and RowKey lt '${before}'`,
       ...(select === undefined ? {} : { select: ["PartitionKey", "RowKey", ...select] })
     }
-    const query = client.listEntities<Record<string, unknown>>({ queryOptions, ...limited(signal) })
+    const query = (await client()).listEntities<Record<string, unknown>>({ queryOptions, ...limited(signal) })
     for await (const page of query.byPage({ maxPageSize: Math.min(rows, PAGE_ROWS) })) yield page as readonly Entity[]
   }
   return {
-    create: (signal: AbortSignal) => client.createTable(limited(signal)),
     pages,
     range: async (
       signal: AbortSignal,
@@ -110,7 +127,7 @@ export const openTable = (connection: TableConnection, table: string, timeoutMil
     },
     get: async (signal: AbortSignal, partition: string, row: string): Promise<Entity | undefined> => {
       try {
-        return await client.getEntity<Record<string, unknown>>(partition, row, limited(signal))
+        return await (await client()).getEntity<Record<string, unknown>>(partition, row, limited(signal))
       } catch (cause) {
         if (statusOf(cause) === 404) return undefined
         throw cause
@@ -118,25 +135,26 @@ export const openTable = (connection: TableConnection, table: string, timeoutMil
     },
     /** Merges into the row or creates it, whatever is there. */
     merge: async (signal: AbortSignal, entity: NewEntity): Promise<void> =>
-      void (await client.upsertEntity(entity, "Merge", limited(signal))),
+      void (await (await client()).upsertEntity(entity, "Merge", limited(signal))),
     remove: async (signal: AbortSignal, partition: string, row: string): Promise<void> => {
       try {
-        await client.deleteEntity(partition, row, limited(signal))
+        await (await client()).deleteEntity(partition, row, limited(signal))
       } catch (cause) {
         if (statusOf(cause) !== 404) throw cause
       }
     },
     /** All or nothing; answers the ETag of the first operation's row. */
     submit: async (signal: AbortSignal, actions: TransactionAction[]): Promise<string | undefined> => {
-      const { subResponses } = await client.submitTransaction(actions, limited(signal))
+      const { subResponses } = await (await client()).submitTransaction(actions, limited(signal))
       return subResponses[0]?.etag?.trim()
     },
     /** Deletes rows in as few batches as possible; rows that are gone already are not missed. */
     removeAll: async (signal: AbortSignal, partition: string, rowKeys: readonly string[]): Promise<void> => {
+      const opened = await client()
       for (let start = 0; start < rowKeys.length; start += MAX_ACTIONS) {
         const batch = rowKeys.slice(start, start + MAX_ACTIONS)
         try {
-          await client.submitTransaction(
+          await opened.submitTransaction(
             batch.map((rowKey) => ["delete", { partitionKey: partition, rowKey }]),
             limited(signal)
           )
@@ -144,7 +162,7 @@ export const openTable = (connection: TableConnection, table: string, timeoutMil
           if (statusOf(cause) !== 404) throw cause
           // Someone else deletes the same rows; a batch is all or nothing, so go on one by one.
           for (const rowKey of batch) {
-            await client.deleteEntity(partition, rowKey, limited(signal)).catch((single: unknown) => {
+            await opened.deleteEntity(partition, rowKey, limited(signal)).catch((single: unknown) => {
               if (statusOf(single) !== 404) throw single
             })
           }

@@ -5,7 +5,6 @@
  * times have whole seconds. What fails again and again is the caller's to give up on: see `attempt`.
  */
 import type { TokenCredential } from "@azure/core-auth"
-import { QueueServiceClient } from "@azure/storage-queue"
 import type { DequeuedMessageItem, QueueClient } from "@azure/storage-queue"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -48,25 +47,25 @@ const decode = (text: string): unknown => {
   }
 }
 
-const make = (client: QueueClient, timeoutMillis: number): JobQueueService => {
+const make = (open: () => Promise<QueueClient>, timeoutMillis: number): JobQueueService => {
   const attempt = <A>(
     operation: QueueError["operation"],
-    work: (abortSignal: AbortSignal) => Promise<A>
+    work: (client: QueueClient, abortSignal: AbortSignal) => Promise<A>
   ): Effect.Effect<A, QueueError> =>
     Effect.tryPromise({
-      try: (signal) => work(AbortSignal.any([signal, AbortSignal.timeout(timeoutMillis)])),
+      try: async (signal) => work(await open(), AbortSignal.any([signal, AbortSignal.timeout(timeoutMillis)])),
       catch: (cause) => new QueueError({ operation, cause })
     })
   /** Runs `work`, and once more when the queue had to be created. */
   const created = <A>(
     operation: QueueError["operation"],
-    work: (abortSignal: AbortSignal) => Promise<A>
+    work: (client: QueueClient, abortSignal: AbortSignal) => Promise<A>
   ): Effect.Effect<A, QueueError> =>
     Effect.catch(attempt(operation, work), (error) =>
       statusOf(error.cause) !== 404
         ? Effect.fail(error)
         : Effect.andThen(
-            attempt(operation, (abortSignal) => client.createIfNotExists({ abortSignal })),
+            attempt(operation, (client, abortSignal) => client.createIfNotExists({ abortSignal })),
             attempt(operation, work)
           )
     )
@@ -74,12 +73,12 @@ const make = (client: QueueClient, timeoutMillis: number): JobQueueService => {
   const delivery = (message: DequeuedMessageItem): Delivery => {
     let receipt = message.popReceipt
     /** A receipt that no longer fits means that another worker has the job: nothing is left to do for this one. */
-    const ifHeld = (operation: QueueError["operation"], work: (abortSignal: AbortSignal) => Promise<unknown>) =>
+    const ifHeld = (operation: QueueError["operation"], work: (client: QueueClient, abortSignal: AbortSignal) => Promise<unknown>) =>
       Effect.catch(Effect.asVoid(attempt(operation, work)), (error) =>
         [400, 404].includes(statusOf(error.cause) ?? 0) ? Effect.void : Effect.fail(error)
       )
     const hide = (operation: QueueError["operation"]) => (millis: number) =>
-      ifHeld(operation, async (abortSignal) => {
+      ifHeld(operation, async (client, abortSignal) => {
         const updated = await client.updateMessage(message.messageId, receipt, undefined, seconds(millis), {
           abortSignal
         })
@@ -88,7 +87,7 @@ const make = (client: QueueClient, timeoutMillis: number): JobQueueService => {
     return {
       job: decode(message.messageText),
       attempt: message.dequeueCount,
-      complete: ifHeld("complete", (abortSignal) => client.deleteMessage(message.messageId, receipt, { abortSignal })),
+      complete: ifHeld("complete", (client, abortSignal) => client.deleteMessage(message.messageId, receipt, { abortSignal })),
       release: hide("release"),
       extend: hide("extend")
     }
@@ -96,13 +95,13 @@ const make = (client: QueueClient, timeoutMillis: number): JobQueueService => {
   return {
     name: "azure-storage-queue",
     enqueue: (job) =>
-      Effect.asVoid(created("enqueue", (abortSignal) => client.sendMessage(encode(job), { abortSignal }))),
+      Effect.asVoid(created("enqueue", (client, abortSignal) => client.sendMessage(encode(job), { abortSignal }))),
     receive: Effect.fnUntraced(function* ({ limit, visibleAfterMillis }) {
       const until = (yield* Clock.currentTimeMillis) + WAIT_MILLIS
       const numberOfMessages = Math.min(Math.max(1, limit), MAX_MESSAGES)
       const visibilityTimeout = Math.max(1, seconds(visibleAfterMillis))
       for (let pause = FIRST_POLL_MILLIS; ; pause = Math.min(pause * 2, LAST_POLL_MILLIS)) {
-        const { receivedMessageItems } = yield* created("receive", (abortSignal) =>
+        const { receivedMessageItems } = yield* created("receive", (client, abortSignal) =>
           client.receiveMessages({ numberOfMessages, visibilityTimeout, abortSignal })
         )
         if (receivedMessageItems.length > 0 || (yield* Clock.currentTimeMillis) >= until)
@@ -113,14 +112,19 @@ const make = (client: QueueClient, timeoutMillis: number): JobQueueService => {
   }
 }
 
-/** A queue in an Azure Storage account, or in Azurite. */
+/** A queue in an Azure Storage account, or in Azurite. The SDK is loaded at the first use. */
 export const storageQueue = (options: StorageQueueOptions): Layer.Layer<JobQueue> =>
   Layer.sync(JobQueue, () => {
     // A doubled job is refused when it is taken, so one retry is safe here, unlike in the log.
     const retry = { retryOptions: { maxTries: 2 } }
-    const service =
-      "connectionString" in options
-        ? QueueServiceClient.fromConnectionString(options.connectionString, retry)
-        : new QueueServiceClient(options.url, options.credential, retry)
-    return make(service.getQueueClient(options.queueName), options.timeoutMillis ?? 10_000)
+    let opened: Promise<QueueClient> | undefined
+    const open = () =>
+      (opened ??= import("@azure/storage-queue").then(({ QueueServiceClient }) => {
+        const service =
+          "connectionString" in options
+            ? QueueServiceClient.fromConnectionString(options.connectionString, retry)
+            : new QueueServiceClient(options.url, options.credential, retry)
+        return service.getQueueClient(options.queueName)
+      }))
+    return make(open, options.timeoutMillis ?? 10_000)
   })
