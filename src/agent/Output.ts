@@ -41,6 +41,7 @@ export interface Output {
   readonly say: (...said: readonly Said[]) => void
   /** Events that end what is open; for whoever commits events of its own. */
   readonly closing: () => readonly Event[]
+  /** The event of this run. Throws `NotJson`, naming the field, for what is no event. */
   readonly withRun: (said: Said) => Event
   /** Resolves when there is room for more. */
   readonly room: () => Promise<void>
@@ -115,7 +116,10 @@ export const makeOutput = (options: {
     silent: false,
     lastAt: now(),
     text: (text, cited) => {
-      if (cited !== undefined) assertJson(cited, "text: citations")
+      if (cited !== undefined) {
+        assertJson(cited, "text: citations")
+        output.withRun({ type: "text.finished", part: message, citations: cited })
+      }
       const result = delta("text", text, () => {
         open = { kind: "text", part: nextId(), step: steps.getStore() }
         return { type: "text.started", ...inMessage(), part: open.part }
@@ -134,9 +138,6 @@ export const makeOutput = (options: {
       for (const each of said) {
         units += sizeOf(each, each.type) + ENVELOPE_UNITS
         const event = output.withRun(each)
-        // what the log holds is what every client understands
-        const checked = checkEvent(event)
-        if (!checked.ok) throw new NotJson({ ...checked.fault, message: `${each.type}: ${checked.fault.message}` })
         // that a person's word was heard is no part of what a resumed run repeats
         if (output.silent && each.type !== "interrupt.applied") continue
         if (ENDS_PART.has(each.type)) events.push(...closing())
@@ -145,7 +146,13 @@ export const makeOutput = (options: {
       if (events.length > 0) offer(events, units)
     },
     closing,
-    withRun: (said) => ({ ...said, run }) as Event,
+    withRun: (said) => {
+      const event = { ...said, run } as Event
+      // what the log holds is what every client understands
+      const checked = checkEvent(event)
+      if (!checked.ok) throw new NotJson({ ...checked.fault, message: `${said.type}: ${checked.fault.message}` })
+      return event
+    },
     room,
     inStep: (step, body) => steps.run(step, body),
     step: () => steps.getStore()

@@ -21,7 +21,7 @@ export const historyOf = (
     return message.run === undefined ? (message.parts[0]?.offset ?? 0) <= run.offset : !later.has(message.run)
   })
   const prompt = view.messages.filter((message) => message.id === run.prompt)
-  return [...before, ...prompt].slice(-limit).map(historyMessage)
+  return limit <= 0 ? [] : [...before, ...prompt].slice(-limit).map(historyMessage)
 }
 
 const historyMessage = (message: ViewMessage): HistoryMessage => ({

@@ -165,6 +165,7 @@ export const makeRun = (parts: RunParts): Run => {
     },
     usage: (counts) => {
       assertJson(counts, "usage")
+      output.withRun({ type: "run.finished", outcome: { type: "completed" }, usage: [counts] })
       parts.addUsage(counts)
     },
     steered: async () => {

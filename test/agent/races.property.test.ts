@@ -4,8 +4,8 @@ import type * as Fiber from "effect/Fiber"
 import { flush, pass, passUntil } from "../writer/world.ts"
 import { agentOf, gate, makeBackends } from "./world.ts"
 
-const SCHEDULES = 320
-const PER_TEST = 40
+const SCHEDULES = 480
+const PER_TEST = 60
 
 /** Mulberry32: the same numbers for the same seed. */
 const seeded = (seed: number) => () => {
@@ -38,8 +38,8 @@ const schedule = (seed: number) =>
       ],
       { processes: 3, subscribe: random() < 0.5 }
     )
-    for (const process of world.processes) process.lag = pick(4)
     yield* world.start("r", "a")
+    for (const process of world.processes) process.lag = pick(4)
     const fibers: Fiber.Fiber<unknown, unknown>[] = []
     const actions: readonly (() => Effect.Effect<unknown>)[] = [
       () => Effect.sync(() => complete.open()),
@@ -47,15 +47,17 @@ const schedule = (seed: number) =>
       () => Effect.ignore(world.processes[pick(3)]!.backend.sweep),
       () => Effect.ignore(world.processes[1 + pick(2)]!.backend.work(world.jobs.shift() ?? { thread: "main/t1", run: "r", epoch: 1 + pick(2) })),
       () => Effect.sync(() => world.processes[1 + pick(2)]!.freeze()),
-      () => Effect.sync(() => world.processes.forEach(({ thaw }) => thaw())),
-      () => pass(31_000, 1_000)
+      () => Effect.sync(() => world.processes.forEach(({ thaw }) => thaw()))
     ]
     // most schedules begin with a worker at work
     if (random() < 0.8) fibers.push(yield* world.work(world.second))
     for (let n = 4 + pick(8); n > 0; n--) {
-      fibers.push(yield* Effect.forkChild(actions[pick(actions.length - (random() < 0.15 ? 0 : 1))]!()))
-      if (random() < 0.7) yield* pass(pick(12), 1)
+      fibers.push(yield* Effect.forkChild(actions[pick(actions.length)]!()))
+      const time = random()
+      if (time < 0.6) yield* pass(pick(12), 2)
+      else if (time < 0.75) yield* pass(31_000, 1_000)
     }
+    yield* flush
     // heal: everything thaws, the function may end, jobs are delivered, sweepers sweep
     for (const process of world.processes) process.thaw()
     complete.open()

@@ -134,8 +134,9 @@ export const makeRestPost = (
       lane.socket.unref()
       idle.push(lane)
     } else lane.socket.destroy()
-    finish(call, parsed.answer)
+    // who waits goes first: the caller may send its next one at once, and would take the socket again and again
     next()
+    finish(call, parsed.answer)
   }
 
   return {
@@ -143,7 +144,7 @@ export const makeRestPost = (
       const head = `POST ${path} HTTP/1.1\r\nhost: ${endpoint.host}\r\n${headers}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
       const call: Call = { head, body, done, mayReconnect: true }
       if (closed) finish(call, new Error("the gateway is closed"))
-      else if (idle.length > 0 || lanes.size < options.maxSockets) start(call)
+      else if (waiting.length === 0 && (idle.length > 0 || lanes.size < options.maxSockets)) start(call)
       else waiting.push(call)
       return () => {
         call.done = undefined
