@@ -97,17 +97,15 @@ export const makeOutput = (options: {
   const delta = (kind: "text" | "reasoning", text: string, start: () => Event): Promise<void> => {
     if (typeof text !== "string") throw new TypeError(`${kind}: expected a string, got ${typeof text}`)
     if (output.silent || text === "") return done
-    const begin = open?.kind === kind && open.step === steps.getStore() ? [] : [...closing(), start()]
+    if (open?.kind !== kind || open.step !== steps.getStore()) offer([...closing(), start()], ENVELOPE_UNITS)
     const { part } = open!
     const type = kind === "text" ? "text.delta" : "reasoning.delta"
-    if (text.length <= DELTA_UNITS) {
-      const event: Event = { type, run, part, text }
-      offer(begin.length === 0 ? [event] : [...begin, event], text.length + ENVELOPE_UNITS)
-      return room()
-    }
-    if (begin.length > 0) offer(begin, ENVELOPE_UNITS)
-    for (let at = 0; at < text.length; at += DELTA_UNITS) {
-      offer([{ type, run, part, text: text.slice(at, at + DELTA_UNITS) }], DELTA_UNITS + ENVELOPE_UNITS)
+    output.lastAt = now()
+    if (text.length <= DELTA_UNITS) line.offerDelta(type, part, text)
+    else {
+      for (let at = 0; at < text.length; at += DELTA_UNITS) {
+        line.offerDelta(type, part, text.slice(at, at + DELTA_UNITS))
+      }
     }
     return room()
   }

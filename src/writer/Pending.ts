@@ -4,7 +4,7 @@
  * A batch that was taken stays at the front, closed to growth, until it is removed: after a conflict it is simply
  * taken again. Neighbouring offers of one run share a place, so a busy thread makes few commands.
  */
-import type { Event } from "../protocol/Event.ts"
+import type { Event, Id } from "../protocol/Event.ts"
 import type { Fault } from "../protocol/Fault.ts"
 import { MAX_ENTRY_BYTES } from "../protocol/Limits.ts"
 import type { Command, CommandAnswer } from "../thread/command.ts"
@@ -18,12 +18,22 @@ export type Outcome =
   | { readonly ok: true; readonly answer: CommandAnswer; readonly offset: number }
   | { readonly ok: false; readonly fault: Fault }
 
+/** A delta that was made here and is the newest event of its place: it may still grow. */
+export interface Delta {
+  readonly type: "text.delta" | "reasoning.delta"
+  readonly run: Id
+  readonly part: Id
+  text: string
+}
+/** What a delta's envelope adds to its text, roughly. */
+export const DELTA_UNITS = 128
+
 export interface Waiting {
   readonly command: Command
   /** Whether someone outside a run waits for the answer. */
   readonly outside: boolean
   /** Whose offers may still be added to it; `undefined` when it is closed. */
-  readonly open: { readonly owner: object; readonly events: Event[] } | undefined
+  readonly open: { readonly owner: object; readonly events: Event[]; delta: Delta | undefined } | undefined
   units: number
   readonly since: number
   readonly onOutcome: ((outcome: Outcome) => void) | undefined
@@ -31,7 +41,9 @@ export interface Waiting {
 export interface Pending {
   readonly push: (waiting: Waiting) => void
   /** Adds to the newest place if it is the owner's and not yet taken. */
-  readonly grow: (owner: object, events: readonly Event[], units: number) => boolean
+  readonly grow: (owner: object, events: readonly Event[], units: number, delta?: Delta) => boolean
+  /** Adds text to the owner's newest event, if that is a delta of this part and not yet taken. */
+  readonly growDelta: (owner: object, type: Delta["type"], part: Id, text: string) => boolean
   readonly take: () => readonly Waiting[]
   /** Gives the taken batch back: the next `take` begins with it. */
   readonly putBack: () => void
@@ -69,12 +81,23 @@ export const makePending = (): Pending => {
       units += waiting.units
       if (waiting.outside) outsiders++
     },
-    grow: (owner, events, size) => {
+    grow: (owner, events, size, delta) => {
       const last = list.length > taken ? list[list.length - 1] : undefined
       if (last?.open?.owner !== owner || last.units + size > BATCH_UNITS) return false
       for (const event of events) last.open.events.push(event)
+      last.open.delta = delta
       last.units += size
       units += size
+      return true
+    },
+    growDelta: (owner, type, part, text) => {
+      const last = list.length > taken ? list[list.length - 1] : undefined
+      const delta = last?.open?.delta
+      if (delta === undefined || last!.open!.owner !== owner || delta.part !== part || delta.type !== type) return false
+      if (last!.units + text.length > BATCH_UNITS) return false
+      delta.text += text
+      last!.units += text.length
+      units += text.length
       return true
     },
     take: () => {

@@ -21,7 +21,7 @@ import { decodeControl, noteKeys } from "../thread/decide.ts"
 import type { Counters } from "./Counters.ts"
 import { draftOf, encodeAppend, encodeHead, type Draft } from "./draft.ts"
 import type { Groups } from "./Groups.ts"
-import { makePending, type Outcome, type Waiting } from "./Pending.ts"
+import { DELTA_UNITS, makePending, type Delta, type Outcome, type Waiting } from "./Pending.ts"
 import { makePublisher } from "./Publisher.ts"
 import { persist, settleAppend } from "./settle.ts"
 
@@ -55,6 +55,8 @@ export interface LineHandlers {
 export interface Line {
   /** Takes the events; they are appended in order. `units`: UTF-16 units of their JSON, roughly. */
   readonly offer: (events: readonly Event[], units: number) => void
+  /** As `offer` for the next piece of a part, without an event of its own where it can join the newest one. */
+  readonly offerDelta: (type: Delta["type"], part: Id, text: string) => void
   /** Whether the caller should wait for `drained` before it offers more. */
   readonly full: () => boolean
   readonly drained: () => Promise<void>
@@ -90,6 +92,7 @@ interface AttachedLine {
   seen: OpenRun | undefined | null
 }
 const noNotes: ReadonlyMap<string, Json> = new Map()
+const noReading = Effect.succeed(noNotes)
 /** What is rare is measured; what streams says its size itself. `512` is for what deciding adds. */
 const unitsOf = (said: object): number => JSON.stringify(said).length + 512
 
@@ -171,11 +174,12 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     const needsHead = head === undefined || stale || (outside && lines.size === 0 && !fresh)
     const batch = pending.take()
     if (!fresh) asked.clear()
-    const [notes] = yield* Effect.all(
-      [outside ? readNotes(batch) : Effect.succeed(noNotes), needsHead ? readHead(() => outside) : Effect.void],
-      { concurrency: 2 }
-    )
-    if (needsHead) yield* standAside
+    let notes = noNotes
+    if (outside || needsHead) {
+      const readings = [outside ? readNotes(batch) : noReading, needsHead ? readHead(() => outside) : Effect.void] as const
+      ;[notes] = yield* Effect.all(readings, { concurrency: 2 })
+      if (needsHead) yield* standAside
+    }
     fresh = false
     if (batch.length === 0) return
     const draft = draftOf(batch, { control, offset: head!.offset, now: storeNow(), notes })
@@ -326,7 +330,16 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
         if (pending.grow(attached, said, units)) return
         const events = [...said]
         const command: Command = { type: "emit", run, epoch, events }
-        enqueue({ command, outside: false, open: { owner: attached, events }, units, onOutcome })
+        enqueue({ command, outside: false, open: { owner: attached, events, delta: undefined }, units, onOutcome })
+      },
+      offerDelta: (type, part, text) => {
+        if (pending.growDelta(attached, type, part, text)) return
+        const delta: Delta = { type, run, part, text }
+        const units = text.length + DELTA_UNITS
+        if (pending.grow(attached, [delta], units, delta)) return
+        const events: Event[] = [delta]
+        const command: Command = { type: "emit", run, epoch, events }
+        enqueue({ command, outside: false, open: { owner: attached, events, delta }, units, onOutcome })
       },
       full: pending.full,
       drained: pending.drained,

@@ -91,7 +91,10 @@ const post = async (route: string, body: unknown, until = clock() + STARVED_MILL
   const url = `http://bench/threads/${thread}/${route}`
   const headers = { "content-type": "application/json" }
   const response = await backend?.fetch(new Request(url, { method: "POST", headers, body: JSON.stringify(body) }))
-  const answered = (await response?.json()) as { readonly ok: boolean; readonly error?: { readonly retryable: boolean } }
+  const answered = (await response?.json()) as {
+    readonly ok: boolean
+    readonly error?: { readonly retryable: boolean }
+  }
   if (answered.ok) return
   if (!answered.error?.retryable) throw new Error(JSON.stringify(answered))
   if (clock() < until) await post(route, body, until)

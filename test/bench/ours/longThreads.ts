@@ -33,7 +33,12 @@ const turn = (number: number): readonly KnownEvent[] => {
   const [question, message] = [`question-${number}`, `answer-${number}`]
   const query = `gaps, part ${number}`
   return [
-    { type: "message.posted", message: question, role: "user", parts: [{ type: "text", text: "How are gaps repaired?" }] },
+    {
+      type: "message.posted",
+      message: question,
+      role: "user",
+      parts: [{ type: "text", text: "How are gaps repaired?" }]
+    },
     { type: "run.accepted", run, agent: "librarian", message: question, input: { question: query } },
     { type: "run.started", run, epoch: 1 },
     { type: "run.status", run, label: "Searching documentation", fraction: 0.1 },
@@ -43,12 +48,21 @@ const turn = (number: number): readonly KnownEvent[] => {
     { type: "tool.finished", run, call, outcome: { type: "ok", output: { found: 8, best: `section-${number}` } } },
     { type: "run.status", run, label: "Writing" },
     { type: "text.started", run, part, message },
-    ...Array.from(
-      { length: DELTAS },
-      (_, index): KnownEvent => ({ type: "text.delta", run, part, text: WORDS[(number + index) % WORDS.length] ?? "" })
-    ),
+    ...Array.from({ length: DELTAS }, (_, index): KnownEvent => ({
+      type: "text.delta",
+      run,
+      part,
+      text: WORDS[(number + index) % WORDS.length] ?? ""
+    })),
     { type: "text.finished", run, part },
-    { type: "source.cited", run, message, source: `source-${number}`, title: "Guarantees", url: `/docs/guarantees#${number}` },
+    {
+      type: "source.cited",
+      run,
+      message,
+      source: `source-${number}`,
+      title: "Guarantees",
+      url: `/docs/guarantees#${number}`
+    },
     { type: "run.status", run, label: "Done", fraction: 1 },
     { type: "run.finished", run, outcome: { type: "completed", result: { passages: 1 } } }
   ]

@@ -89,7 +89,11 @@ export const cuts: Part = {
     for (let round = 0; round < rounds; round++) measured.push(await measure(seconds))
 
     const figures = (of: (one: Measured) => readonly number[]) =>
-      [0.5, 0.99, 1].map((share) => median(measured.map((one) => percentile(of(one), share)))) as [number, number, number]
+      [0.5, 0.99, 1].map((share) => median(measured.map((one) => percentile(of(one), share)))) as [
+        number,
+        number,
+        number
+      ]
     const rows = [
       { name: "caught up since the socket was open", figures: figures((one) => one.sinceOpen) },
       { name: "caught up since the cut", figures: figures((one) => one.sinceCut) },

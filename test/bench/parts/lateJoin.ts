@@ -73,7 +73,11 @@ const onSqlite = async (options: { readonly rounds: number; readonly joins: numb
   const saved: Case = { name: `${long.toLocaleString("en")} events, saved snapshot`, rounds: [], right: 0, joins: 0 }
   for (let round = 0; round < rounds; round++) {
     await joinAll(none, fresh.slice(round * joins, (round + 1) * joins), short)
-    await joinAll(saved, Array.from({ length: joins }, () => "long"), whole)
+    await joinAll(
+      saved,
+      Array.from({ length: joins }, () => "long"),
+      whole
+    )
   }
   for (const process of processes.toReversed()) await process.stop()
   return [none, saved]
