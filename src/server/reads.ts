@@ -76,37 +76,48 @@ export const readViewPage = (services: ServerServices, principal: Principal, nam
 
 const sizeOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value))
 
-/** Cuts whole messages off the front, and finished runs with them, until the rest fits. */
+/** The newest whole messages that fit, their runs, and everything that is open. */
 const pageOf = (view: View): ViewPage => {
-  const { messages, ...rest } = view
-  const kept = fitting(messages, MAX_VIEW_BYTES - Math.min(sizeOf(rest), MAX_VIEW_BYTES / 2))
-  if (kept.length === messages.length) return { view }
-  const shown = new Set(kept.map((message) => message.run))
-  const runs = view.runs.filter((run) => run.state !== "finished" || shown.has(run.id))
-  const first = kept[0]
-  return { view: { ...view, messages: kept, runs }, ...(first === undefined ? {} : { before: first.id }) }
+  const { messages, runs, ...rest } = view
+  const from = firstFitting(view, messages.length, MAX_VIEW_BYTES - Math.min(sizeOf(rest), MAX_VIEW_BYTES / 2))
+  if (from === 0) return { view }
+  const first = firstRun(view, from)
+  const shown = runs.filter((run, at) => at >= first || run.state !== "finished")
+  return { view: { ...view, messages: messages.slice(from), runs: shown }, before: messages[from]!.id }
 }
 const olderThan = (view: View, before: string): ViewPage | undefined => {
-  const end = view.messages.findIndex((message) => message.id === before)
+  const { messages, runs } = view
+  const end = messages.findIndex((message) => message.id === before)
   if (end < 0) return undefined
-  const older = view.messages.slice(0, end)
-  const kept = fitting(older, MAX_VIEW_BYTES)
-  const first = kept[0]
-  const more = first !== undefined && kept.length < older.length
-  return { view: { ...view, messages: kept, runs: [], asks: [], state: {} }, ...(more ? { before: first.id } : {}) }
-}
-const fitting = <T>(items: readonly T[], bytes: number): readonly T[] => {
-  let size = 0
-  let from = items.length
-  while (from > 0) {
-    size += sizeOf(items[from - 1]) + 1
-    // one that is larger than a page by itself still goes out, alone
-    if (size > bytes && from < items.length) break
-    from--
-  }
-  return items.slice(from)
+  const from = firstFitting(view, end, MAX_VIEW_BYTES)
+  // what is not finished went out with the newest page
+  const shown = runs.slice(firstRun(view, from), firstRun(view, end)).filter((run) => run.state === "finished")
+  const page = { ...view, messages: messages.slice(from, end), runs: shown, asks: [], state: {} }
+  return { view: page, ...(from > 0 ? { before: messages[from]!.id } : {}) }
 }
 
+/** Where the runs of the messages from `at` on begin, so that each finished run belongs to exactly one page. */
+const firstRun = ({ messages, runs }: View, at: number): number => {
+  if (at === 0) return 0
+  const wrote = new Set(messages.slice(at).map((message) => message.run))
+  const first = runs.findIndex((run) => wrote.has(run.id))
+  return first < 0 ? runs.length : first
+}
+/** The first of the messages before `end` that fit together with their runs; one too large still goes out, alone. */
+const firstFitting = ({ messages, runs }: View, end: number, bytes: number): number => {
+  const runSizes = new Map(runs.map((run) => [run.id, sizeOf(run)]))
+  let size = 0
+  let from = end
+  while (from > 0) {
+    const message = messages[from - 1]!
+    const ofRun = message.run === undefined ? 0 : (runSizes.get(message.run) ?? 0)
+    if (message.run !== undefined) runSizes.delete(message.run)
+    size += sizeOf(message) + ofRun + 2
+    if (size > bytes && from < end) break
+    from--
+  }
+  return from
+}
 const numberIn = (query: URLSearchParams, name: string, otherwise: number): Effect.Effect<number, Fault> => {
   const text = query.get(name)
   if (text === null) return Effect.succeed(otherwise)

@@ -116,6 +116,30 @@ describe("reading", () => {
   })
 })
 
+describe("pages of a long view", () => {
+  it("hold each finished run once, beside its messages", async () => {
+    const text = "y".repeat(30_000)
+    for (let n = 0; n < 40; n++) {
+      await app.send("ann", "POST", "/threads/ann-runs/runs", { id: uuid(2_000 + n), agent: "echo", input: { text } })
+      await app.backend.work({ thread: "acme/ann-runs", run: uuid(2_000 + n), epoch: 1 })
+    }
+    const runs: string[] = []
+    const messages: string[] = []
+    let before: string | undefined
+    do {
+      const query = before === undefined ? "" : `?before=${encodeURIComponent(before)}`
+      const { body, text: raw } = await app.send("ann", "GET", `/threads/ann-runs/view${query}`)
+      expect(raw.length).toBeLessThanOrEqual(1024 * 1024)
+      runs.unshift(...body.view.runs.map((run: { id: string }) => run.id))
+      messages.unshift(...body.view.messages.map((message: { run: string }) => message.run))
+      before = body.before
+    } while (before !== undefined)
+    const all = Array.from({ length: 40 }, (_, n) => uuid(2_000 + n))
+    expect(runs).toEqual(all)
+    expect(messages).toEqual(all)
+  })
+})
+
 describe("grants", () => {
   it("names the gateway and one opaque group per readable thread, and leaves the others out", async () => {
     const { body } = await app.send("bob", "POST", "/threads/shared-1/grants", { threads: ["shared-2", "ann-1"] })

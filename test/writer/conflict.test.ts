@@ -140,6 +140,19 @@ describe("starvation", () => {
       assert.isNull(store.threads.get(THREAD)!.knock)
     })
   )
+  it.effect("one who comes from outside stands aside for a knock, too", () =>
+    Effect.gen(function* () {
+      const { mine, plain, store, theirs, there } = yield* twoProcesses()
+      yield* mine.submit(postOf("first"))
+      yield* plain.knock(THREAD, "somebody")
+      const posted = yield* Effect.forkChild(theirs.submit(postOf("second")))
+      yield* pass(200)
+      assert.notInclude(there.calls, "append")
+      assert.strictEqual(entriesOf(store).length, 1)
+      yield* passUntil(() => posted.pollUnsafe() !== undefined, 100)
+      assert.isTrue((yield* Fiber.join(posted)).ok)
+    })
+  )
   it.effect("an append that follows a knock goes on at once", () =>
     Effect.gen(function* () {
       const { mine, plain, store } = yield* twoProcesses()
