@@ -67,7 +67,9 @@ export const measureClient = async (): Promise<readonly ClientSize[]> =>
 if (import.meta.main) {
   for (const { name, bytes, laterBytes, limitBytes } of await measureClient()) {
     const fits = bytes <= limitBytes
-    console.log(`${fits ? "ok    " : "FAILED"} ${name}: ${bytes} of ${limitBytes} bytes, minified and gzipped (later, for events(): ${laterBytes})`)
+    console.log(
+      `${fits ? "ok    " : "FAILED"} ${name}: ${bytes} of ${limitBytes} bytes, minified and gzipped (later, for events(): ${laterBytes})`
+    )
     if (!fits) process.exitCode = 1
   }
 }

@@ -5,7 +5,14 @@ export { AgentRun, makeAgent, type EffectAgentOptions } from "./agent/AgentRun.t
 export { Backend, layerBackend, type BackendOptions, type BackendService } from "./server/Backend.ts"
 export { Access, type AccessService, type Action, type Principal } from "./ports/Access.ts"
 export { BlobError, BlobStore, type BlobStoreService } from "./ports/BlobStore.ts"
-export { Gateway, type GatewayGrant, type GatewayService, type Inbox, type UpstreamEvent, type UpstreamReply } from "./ports/Gateway.ts"
+export {
+  Gateway,
+  type GatewayGrant,
+  type GatewayService,
+  type Inbox,
+  type UpstreamEvent,
+  type UpstreamReply
+} from "./ports/Gateway.ts"
 export type { GatewayCapabilities } from "./ports/GatewayCapabilities.ts"
 export {
   FrameTooLarge,

@@ -74,7 +74,11 @@ interface Done {
   readonly [field: string]: boolean | readonly string[]
 }
 
-const quote = async (run: Run, library: Library, asked: z.output<typeof Question>): Promise<z.output<typeof Answer>> => {
+const quote = async (
+  run: Run,
+  library: Library,
+  asked: z.output<typeof Question>
+): Promise<z.output<typeof Answer>> => {
   const limit = asked.depth === "all" ? Infinity : asked.sections
   let cited = 0
   let sections = 0
@@ -82,7 +86,11 @@ const quote = async (run: Run, library: Library, asked: z.output<typeof Question
   if (now.total === 0) await run.text(noHits(library, asked.question))
   else await run.text("No model is set up, so everything below is quoted word for word from the documents.\n\n")
 
-  for (let hit = await nextHit(run, library, now, limit); hit !== undefined; hit = await nextHit(run, library, now, limit)) {
+  for (
+    let hit = await nextHit(run, library, now, limit);
+    hit !== undefined;
+    hit = await nextHit(run, library, now, limit)
+  ) {
     run.status(`Reading ${hit.title}`, { detail: hit.path, fraction: now.read / Math.min(limit, now.total) })
     now.read += 1
     sections += 1
@@ -95,18 +103,40 @@ const quote = async (run: Run, library: Library, asked: z.output<typeof Question
 }
 
 const search = async (run: Run, library: Library, question: string, round: number, limit: number): Promise<Reading> => {
-  run.status(`Searching ${countOf(library.sections().length, "section")} in ${countOf(library.documents(), "document")}`)
+  run.status(
+    `Searching ${countOf(library.sections().length, "section")} in ${countOf(library.documents(), "document")}`
+  )
   const page = await searchCall(run, library, { question, from: 0 }, round, limit)
   if (page.total > 0) await run.reasoning(`${whyThese(page, library.sections().length, limit)} `, { visible: "full" })
-  return { question, terms: questionTerms(question), total: page.total, round, waiting: [...page.hits], next: page.next, read: 0 }
+  return {
+    question,
+    terms: questionTerms(question),
+    total: page.total,
+    round,
+    waiting: [...page.hits],
+    next: page.next,
+    read: 0
+  }
 }
 
-const searchCall = (run: Run, library: Library, input: { question: string; from: number }, round: number, limit: number): Promise<SearchPage> =>
-  run.tool("search", input, ({ question, from }) => searchPage(library, question, { from, count: Math.min(PAGE, limit), every: limit === Infinity }), {
-    key: `${round}.${input.from}`,
-    idempotent: true,
-    title: `Search for “${input.question.length > 80 ? `${input.question.slice(0, 79)}…` : input.question}”`
-  })
+const searchCall = (
+  run: Run,
+  library: Library,
+  input: { question: string; from: number },
+  round: number,
+  limit: number
+): Promise<SearchPage> =>
+  run.tool(
+    "search",
+    input,
+    ({ question, from }) =>
+      searchPage(library, question, { from, count: Math.min(PAGE, limit), every: limit === Infinity }),
+    {
+      key: `${round}.${input.from}`,
+      idempotent: true,
+      title: `Search for “${input.question.length > 80 ? `${input.question.slice(0, 79)}…` : input.question}”`
+    }
+  )
 
 /** The next section to read; a further page is searched for when this one is read. */
 const nextHit = async (run: Run, library: Library, now: Reading, limit: number): Promise<SearchHit | undefined> => {
@@ -120,7 +150,13 @@ const nextHit = async (run: Run, library: Library, now: Reading, limit: number):
 }
 
 /** A person said what to look for instead. `undefined`: nothing fits, so the run goes on as before, and says so. */
-const changeCourse = async (run: Run, library: Library, wish: string, now: Reading, limit: number): Promise<Reading | undefined> => {
+const changeCourse = async (
+  run: Run,
+  library: Library,
+  wish: string,
+  now: Reading,
+  limit: number
+): Promise<Reading | undefined> => {
   await run.text(`\n\n---\n\nYou asked me to change course: **${escapeMarkdown(wish.trim())}**\n\n`)
   const other = await search(run, library, wish, now.round + 1, limit)
   if (other.total > 0) return other
@@ -133,7 +169,10 @@ const readAndWrite = (run: Run, library: Library, hit: SearchHit, now: Reading):
   const options = { key: `${now.round}.${now.read}`, idempotent: true }
   const body = async (): Promise<boolean> => {
     const result = await run
-      .tool("read", { section: hit.ref }, (input, call) => readSection(library, input.section, now.terms, call), { ...options, title: `Read ${hit.ref}` })
+      .tool("read", { section: hit.ref }, (input, call) => readSection(library, input.section, now.terms, call), {
+        ...options,
+        title: `Read ${hit.ref}`
+      })
       .catch((error: unknown) => {
         run.signal.throwIfAborted()
         return error instanceof AgentError ? error : Promise.reject(error)
@@ -145,9 +184,13 @@ const readAndWrite = (run: Run, library: Library, hit: SearchHit, now: Reading):
     if (result.passages.length === 0) return false
     const source = run.source({ title: hit.title, url: hit.ref, name: hit.path, mediaType: "text/markdown" })
     const name = escapeMarkdown([...hit.trail.slice(1), hit.title].join(" › "))
-    await run.text(`**[${name}](#source-${source})** · \`${hit.path.replaceAll("`", "")}\`\n\n`, { citations: [{ source }] })
+    await run.text(`**[${name}](#source-${source})** · \`${hit.path.replaceAll("`", "")}\`\n\n`, {
+      citations: [{ source }]
+    })
     for (const passage of result.passages) {
-      await run.text(`${passage.text.replace(/^/gm, "> ")}\n\n`, { citations: [{ source, quote: passage.text.slice(0, 400) }] })
+      await run.text(`${passage.text.replace(/^/gm, "> ")}\n\n`, {
+        citations: [{ source, quote: passage.text.slice(0, 400) }]
+      })
     }
     return true
   }
@@ -170,25 +213,42 @@ type ReadResult = {
 type Quoted = { readonly text: string; readonly terms: readonly string[]; readonly score: number }
 
 /** Reads a section from the disk, with progress, and picks what answers. */
-const readSection = async (library: Library, ref: string, terms: readonly string[], call: ToolContext): Promise<ReadResult> => {
+const readSection = async (
+  library: Library,
+  ref: string,
+  terms: readonly string[],
+  call: ToolContext
+): Promise<ReadResult> => {
   const text = await library
     .read(ref, {
       signal: call.signal,
-      onProgress: ({ bytes, totalBytes }) => call.progress({ label: `${bytes.toLocaleString("en")} of ${totalBytes.toLocaleString("en")} bytes`, fraction: bytes / totalBytes })
+      onProgress: ({ bytes, totalBytes }) =>
+        call.progress({
+          label: `${bytes.toLocaleString("en")} of ${totalBytes.toLocaleString("en")} bytes`,
+          fraction: bytes / totalBytes
+        })
     })
     .catch((cause: unknown) => {
       call.signal.throwIfAborted()
-      throw new AgentError(`${ref} could not be read: ${cause instanceof Error ? cause.message : "unknown reason"}`, { cause })
+      throw new AgentError(`${ref} could not be read: ${cause instanceof Error ? cause.message : "unknown reason"}`, {
+        cause
+      })
     })
-  const passages = bestPassages(text, terms).map(({ text, terms, score }): Quoted => ({ text: text.slice(0, 4_000), terms, score }))
+  const passages = bestPassages(text, terms).map(({ text, terms, score }): Quoted => ({
+    text: text.slice(0, 4_000),
+    terms,
+    score
+  }))
   return { lines: text.trimEnd().split("\n").length, bytes: Buffer.byteLength(text), passages }
 }
 
 const emptyFolder = (library: Library): string => {
   const skipped = library.skipped()
-  const why = skipped.length === 0 ? "" : ` These files could not be used: ${skipped.slice(0, 5).map(escapeMarkdown).join("; ")}.`
+  const why =
+    skipped.length === 0 ? "" : ` These files could not be used: ${skipped.slice(0, 5).map(escapeMarkdown).join("; ")}.`
   return `There is nothing to read: the folder has no Markdown with text in it.${why} Start me with \`--docs\` and a folder that has some.`
 }
 
-const countOf = (count: number, noun: string): string => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`
+const countOf = (count: number, noun: string): string =>
+  `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`
 export const escapeMarkdown = (text: string): string => text.replace(/\s+/g, " ").replace(/[\\`*_[\]<>|~]/g, "\\$&")

@@ -19,7 +19,11 @@ const gatewayOf = (gateway: GatewaySettings) =>
     : azureWebPubSub({ connectionString: gateway.connectionString, hub: gateway.hub, upstreamKey: gateway.upstreamKey })
 
 /** One person uses it: whoever has this start's token, from the terminal or in the page's cookie. */
-export const librarianBackend = (settings: StackSettings, gateway: GatewaySettings, librarian: ReturnType<typeof createLibrarian>) =>
+export const librarianBackend = (
+  settings: StackSettings,
+  gateway: GatewaySettings,
+  librarian: ReturnType<typeof createLibrarian>
+) =>
   createBackend({
     agents: [librarian],
     log: sqliteLog({ file: settings.file }),

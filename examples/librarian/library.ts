@@ -35,7 +35,10 @@ export interface Library {
   readonly search: (question: string) => readonly Hit[]
   readonly find: (ref: string) => Section | undefined
   /** The section's text from the disk, as it is now. Rejects when it is gone. */
-  readonly read: (ref: string, options?: { readonly signal?: AbortSignal; readonly onProgress?: (progress: ReadProgress) => void }) => Promise<string>
+  readonly read: (
+    ref: string,
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: (progress: ReadProgress) => void }
+  ) => Promise<string>
   readonly refresh: () => Promise<void>
 }
 
@@ -57,7 +60,8 @@ export const openLibrary = async (folder: string): Promise<Library> => {
   const root = resolve(folder)
   const info = await stat(root).catch(() => undefined)
   if (info === undefined) throw new Error(`There is no folder ${root}. Name an existing one with --docs.`)
-  if (!info.isDirectory()) throw new Error(`${root} is not a folder. Name the folder that holds the documents with --docs.`)
+  if (!info.isDirectory())
+    throw new Error(`${root} is not a folder. Name the folder that holds the documents with --docs.`)
 
   const files = new Map<string, FileRecord>()
   const byRef = new Map<string, Section>()
@@ -100,7 +104,14 @@ export const openLibrary = async (folder: string): Promise<Library> => {
     for (const { text, ...section } of splitFile(path, bytes, encoding)) {
       sections.push(section)
       byRef.set(section.ref, section)
-      index.add({ id: section.ref, title: section.title, trail: section.trail.join(" "), path, text: text.replace(FENCED, ""), code: (text.match(FENCED) ?? []).join("\n") })
+      index.add({
+        id: section.ref,
+        title: section.title,
+        trail: section.trail.join(" "),
+        path,
+        text: text.replace(FENCED, ""),
+        code: (text.match(FENCED) ?? []).join("\n")
+      })
     }
     files.set(path, { mtimeMs, size, encoding, sections })
   }
@@ -116,7 +127,13 @@ export const openLibrary = async (folder: string): Promise<Library> => {
         await learn(path, now.mtimeMs, now.size)
       } catch (error) {
         forget(path)
-        files.set(path, { mtimeMs: 0, size: 0, encoding: null, sections: [], problem: `${path} cannot be read (${codeOf(error)})` })
+        files.set(path, {
+          mtimeMs: 0,
+          size: 0,
+          encoding: null,
+          sections: [],
+          problem: `${path} cannot be read (${codeOf(error)})`
+        })
       }
     }
     for (const path of files.keys()) if (!seen.has(path)) forget(path)
@@ -135,12 +152,14 @@ export const openLibrary = async (folder: string): Promise<Library> => {
         const section = byRef.get(String(result.id))
         if (section === undefined) return []
         const wanted = new Set(result.queryTerms)
-        return [{
-          section,
-          score: result.score * (wanted.size / terms.length),
-          terms: [...wanted],
-          inTitle: Object.values(result.match).some((fields) => fields.includes("title"))
-        }]
+        return [
+          {
+            section,
+            score: result.score * (wanted.size / terms.length),
+            terms: [...wanted],
+            inTitle: Object.values(result.match).some((fields) => fields.includes("title"))
+          }
+        ]
       })
       return hits.sort((a, b) => b.score - a.score || (a.section.ref < b.section.ref ? -1 : 1))
     },
@@ -153,7 +172,8 @@ export const openLibrary = async (folder: string): Promise<Library> => {
       if (known?.mtimeMs !== now.mtimeMs || known.size !== now.size) await learn(before.path, now.mtimeMs, now.size)
       const section = byRef.get(ref)
       const encoding = files.get(before.path)?.encoding
-      if (section === undefined || encoding === undefined || encoding === null) throw new Error(`${ref} is no longer in the document.`)
+      if (section === undefined || encoding === undefined || encoding === null)
+        throw new Error(`${ref} is no longer in the document.`)
       const bytes = await readRange(join(root, section.path), section, options)
       return decodeText(bytes, encoding)
     },

@@ -41,67 +41,87 @@ const loadModel = async (name: string, env: NodeJS.ProcessEnv): Promise<Language
     throw new Error(`LIBRARIAN_MODEL is “${name}”; write it as provider/model, such as openai/gpt-5.`)
   }
   const installed = (await import(`@ai-sdk/${provider}`).catch((cause: unknown) => {
-    if (typeof cause === "object" && cause !== null && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND") return undefined
+    if (typeof cause === "object" && cause !== null && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")
+      return undefined
     throw cause
   })) as Record<string, unknown> | undefined
   const create = installed?.[provider.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())]
   if (typeof create === "function") return (create as (model: string) => LanguageModel)(model)
   if (env["AI_GATEWAY_API_KEY"] !== undefined) return `${provider}/${model}`
-  throw new Error(`LIBRARIAN_MODEL is “${name}”, but neither is @ai-sdk/${provider} installed, nor AI_GATEWAY_API_KEY set. Do one of them, or unset LIBRARIAN_MODEL.`)
+  throw new Error(
+    `LIBRARIAN_MODEL is “${name}”, but neither is @ai-sdk/${provider} installed, nor AI_GATEWAY_API_KEY set. Do one of them, or unset LIBRARIAN_MODEL.`
+  )
 }
 
 /** Any AI SDK model, as the tests use it with a model of their own. */
-export const answerWith = (model: LanguageModel): AnswerWithModel => async (run, library, asked) => {
-  const [{ stepCountIs, streamText, tool }, { aiSdk, toModelMessages }] = await Promise.all([
-    import("ai"),
-    import("throughline/adapters/frameworks/ai-sdk")
-  ])
-  run.status("Thinking")
-  const cited = new Map<string, string>()
-  const messages: ModelMessage[] = toModelMessages(await run.history())
-  // A run that was started without a message has its question in the input alone.
-  if (messages.at(-1)?.role !== "user") messages.push({ role: "user", content: asked.question })
-  const result = streamText({
-    model,
-    system: instructions,
-    messages,
-    abortSignal: run.signal,
-    stopWhen: stepCountIs(MAX_STEPS),
-    // What people say while it works reaches the model before its next step.
-    prepareStep: async ({ messages }) => {
-      const steered = await run.steered()
-      return steered.length === 0 ? {} : { messages: [...messages, ...steered.map(({ text }) => ({ role: "user" as const, content: text }))] }
-    },
-    tools: {
-      search: tool({
-        description: "Finds sections by words. Answers at most 20 hits from `from` on, best first.",
-        inputSchema: z.object({ question: z.string(), from: z.number().int().min(0).default(0) }),
-        execute: ({ question, from }) => {
-          run.status("Searching", { detail: question.slice(0, 120) })
-          return searchPage(library, question, { from, count: Math.min(20, asked.sections * 3), every: asked.depth === "all" })
-        }
-      }),
-      read: tool({
-        description: "Reads one section, named by its `ref` from a search.",
-        inputSchema: z.object({ section: z.string() }),
-        execute: async ({ section: ref }, { abortSignal }) => {
-          const section = library.find(ref)
-          if (section === undefined) return { error: `There is no section ${ref}. Search first.` }
-          run.status(`Reading ${section.title}`, { detail: section.path })
-          const text = await library.read(ref, abortSignal === undefined ? {} : { signal: abortSignal })
-          const source = cited.get(ref) ?? run.source({ title: section.title, url: ref, name: section.path, mediaType: "text/markdown" })
-          cited.set(ref, source)
-          return { link: `[${section.title}](#source-${source})`, text: text.slice(0, MAX_READ), ...(text.length > MAX_READ ? { cut: true } : {}) }
-        }
-      })
+export const answerWith =
+  (model: LanguageModel): AnswerWithModel =>
+  async (run, library, asked) => {
+    const [{ stepCountIs, streamText, tool }, { aiSdk, toModelMessages }] = await Promise.all([
+      import("ai"),
+      import("throughline/adapters/frameworks/ai-sdk")
+    ])
+    run.status("Thinking")
+    const cited = new Map<string, string>()
+    const messages: ModelMessage[] = toModelMessages(await run.history())
+    // A run that was started without a message has its question in the input alone.
+    if (messages.at(-1)?.role !== "user") messages.push({ role: "user", content: asked.question })
+    const result = streamText({
+      model,
+      system: instructions,
+      messages,
+      abortSignal: run.signal,
+      stopWhen: stepCountIs(MAX_STEPS),
+      // What people say while it works reaches the model before its next step.
+      prepareStep: async ({ messages }) => {
+        const steered = await run.steered()
+        return steered.length === 0
+          ? {}
+          : { messages: [...messages, ...steered.map(({ text }) => ({ role: "user" as const, content: text }))] }
+      },
+      tools: {
+        search: tool({
+          description: "Finds sections by words. Answers at most 20 hits from `from` on, best first.",
+          inputSchema: z.object({ question: z.string(), from: z.number().int().min(0).default(0) }),
+          execute: ({ question, from }) => {
+            run.status("Searching", { detail: question.slice(0, 120) })
+            return searchPage(library, question, {
+              from,
+              count: Math.min(20, asked.sections * 3),
+              every: asked.depth === "all"
+            })
+          }
+        }),
+        read: tool({
+          description: "Reads one section, named by its `ref` from a search.",
+          inputSchema: z.object({ section: z.string() }),
+          execute: async ({ section: ref }, { abortSignal }) => {
+            const section = library.find(ref)
+            if (section === undefined) return { error: `There is no section ${ref}. Search first.` }
+            run.status(`Reading ${section.title}`, { detail: section.path })
+            const text = await library.read(ref, abortSignal === undefined ? {} : { signal: abortSignal })
+            const source =
+              cited.get(ref) ??
+              run.source({ title: section.title, url: ref, name: section.path, mediaType: "text/markdown" })
+            cited.set(ref, source)
+            return {
+              link: `[${section.title}](#source-${source})`,
+              text: text.slice(0, MAX_READ),
+              ...(text.length > MAX_READ ? { cut: true } : {})
+            }
+          }
+        })
+      }
+    })
+    try {
+      await run.pipe(result.fullStream, aiSdk as StreamAdapter<unknown, unknown>)
+    } catch (cause) {
+      run.signal.throwIfAborted()
+      const status =
+        typeof cause === "object" && cause !== null && "statusCode" in cause
+          ? ` (it answered ${String(cause.statusCode)})`
+          : ""
+      throw new AgentError(`The language model failed${status}.`, { cause, retryable: true })
     }
-  })
-  try {
-    await run.pipe(result.fullStream, aiSdk as StreamAdapter<unknown, unknown>)
-  } catch (cause) {
-    run.signal.throwIfAborted()
-    const status = typeof cause === "object" && cause !== null && "statusCode" in cause ? ` (it answered ${String(cause.statusCode)})` : ""
-    throw new AgentError(`The language model failed${status}.`, { cause, retryable: true })
+    return { cited: cited.size, sections: cited.size }
   }
-  return { cited: cited.size, sections: cited.size }
-}

@@ -8,7 +8,12 @@ import process from "node:process"
 
 /** Where the gateway is and what opens it. */
 export type GatewaySettings =
-  | { readonly name: "azure-web-pubsub"; readonly connectionString: string; readonly hub: string; readonly upstreamKey: string }
+  | {
+      readonly name: "azure-web-pubsub"
+      readonly connectionString: string
+      readonly hub: string
+      readonly upstreamKey: string
+    }
   | { readonly name: "ws"; readonly url: string; readonly key: string }
 
 /** What every process of the stack is told. */
@@ -23,7 +28,10 @@ export interface StackSettings {
   /** Whether the server serves the page; a question asked in the terminal needs none. */
   readonly page: boolean
 }
-export type ToChild = { readonly type: "settings"; readonly settings: StackSettings } | { readonly type: "gateway"; readonly gateway: GatewaySettings } | { readonly type: "stop" }
+export type ToChild =
+  | { readonly type: "settings"; readonly settings: StackSettings }
+  | { readonly type: "gateway"; readonly gateway: GatewaySettings }
+  | { readonly type: "stop" }
 export type ToParent =
   | { readonly type: "listening"; readonly url: string }
   | { readonly type: "ready" }
@@ -61,7 +69,11 @@ export const connectParent = (stop: () => Promise<void>): Parent => {
   process.once("SIGTERM", end)
   // In a terminal Ctrl-C reaches every process of the group; the command decides what follows.
   process.on("SIGINT", () => {})
-  return { settings: settings.promise, gateway: gateway.promise, say: (message) => void (process.connected && process.send?.(message)) }
+  return {
+    settings: settings.promise,
+    gateway: gateway.promise,
+    say: (message) => void (process.connected && process.send?.(message))
+  }
 }
 
 /** Runs a process's main part; a failure is told to the command in a sentence, and ends the process. */

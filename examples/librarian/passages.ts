@@ -76,7 +76,9 @@ export const bestPassages = (section: string, terms: readonly string[], options:
     chosen.push(candidate)
     chars += candidate.text.length
   }
-  return chosen.sort((a, b) => a.place - b.place).map(({ text, has, score }) => ({ text, terms: has, score: Math.round(score * 100) / 100 }))
+  return chosen
+    .sort((a, b) => a.place - b.place)
+    .map(({ text, has, score }) => ({ text, terms: has, score: Math.round(score * 100) / 100 }))
 }
 
 /** A section that fits by its heading alone is quoted from its beginning. */
@@ -99,7 +101,8 @@ const candidatesOf = (section: string): Candidate[] => {
   const out: Candidate[] = []
   const add: Add = (text, weight, judged) => {
     const trimmed = text.replace(/^\n+|\s+$/g, "")
-    if (/[\p{L}\p{N}]/u.test(trimmed)) out.push({ text: trimmed, place: out.length, weight, ...(judged === undefined ? {} : { judged }) })
+    if (/[\p{L}\p{N}]/u.test(trimmed))
+      out.push({ text: trimmed, place: out.length, weight, ...(judged === undefined ? {} : { judged }) })
   }
   for (const token of blocks(section)) visit(token, add)
   return out

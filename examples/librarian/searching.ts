@@ -37,9 +37,14 @@ const MAX_PAGE_CHARS = 10_000
  * One page of hits. A question without any word to look for ("Summarise everything") gets the sections in reading
  * order: each document's first one, or all of them if `every`.
  */
-export const searchPage = (library: Library, question: string, options: { readonly from: number; readonly count: number; readonly every: boolean }): SearchPage => {
+export const searchPage = (
+  library: Library,
+  question: string,
+  options: { readonly from: number; readonly count: number; readonly every: boolean }
+): SearchPage => {
   const words = questionWords(question)
-  const all = words.length === 0 ? overview(library, options.every) : worthwhile(library.search(question), options.every)
+  const all =
+    words.length === 0 ? overview(library, options.every) : worthwhile(library.search(question), options.every)
   const hits: SearchHit[] = []
   let chars = 0
   for (const hit of all.slice(options.from, options.from + options.count)) {
@@ -81,9 +86,15 @@ export const whyThese = (page: SearchPage, sections: number, limit: number): str
   if (page.words.length === 0) {
     return `The question names no subject, so I go through the documents in order: ${page.total} of ${sections} sections${page.total > limit ? `, the first ${limit} now` : ""}.`
   }
-  const sought = listOf(page.words.map((word) => `“${word}”`), "and")
+  const sought = listOf(
+    page.words.map((word) => `“${word}”`),
+    "and"
+  )
   const counted = `${page.total} of ${sections} sections ${page.total === 1 ? "fits" : "fit"} ${sought}${page.total > limit ? `; I read the best ${limit}` : ""}.`
-  const has = best.terms.length === page.words.length && page.words.length > 1 ? "has all of these words" : `has ${best.terms.length} of ${page.words.length === 1 ? "1 word" : `${page.words.length} words`}`
+  const has =
+    best.terms.length === page.words.length && page.words.length > 1
+      ? "has all of these words"
+      : `has ${best.terms.length} of ${page.words.length === 1 ? "1 word" : `${page.words.length} words`}`
   const others = page.hits[1] === undefined ? "" : ` and scores ${best.score}, the next one ${page.hits[1].score}`
   return `${counted} “${best.title}” in ${best.path} comes first: it ${has}${best.inTitle ? ", one of them in its heading," : ""}${others}.`
 }
@@ -93,9 +104,20 @@ export const noHits = (library: Library, question: string): string => {
   const words = questionWords(question)
   const documents = library.documents()
   const where = documents === 1 ? "the one document" : `any of the ${documents} documents`
-  const sought = words.length === 0 ? "I found no word to look for in that." : `I looked for ${listOf(words.slice(0, 8).map((word) => `“${word}”`), "and")} and found no section in ${where} that has ${words.length === 1 ? "it" : "any of them"}.`
-  const titles = [...new Map(library.sections().map((section) => [section.path, section.trail[0] ?? section.title])).values()].slice(0, 6)
-  return `${sought} The documents may use other words, or another language. They are called: ${listOf(titles.map((title) => `“${title}”`), "and")}${documents > titles.length ? ", and others" : ""}.`
+  const sought =
+    words.length === 0
+      ? "I found no word to look for in that."
+      : `I looked for ${listOf(
+          words.slice(0, 8).map((word) => `“${word}”`),
+          "and"
+        )} and found no section in ${where} that has ${words.length === 1 ? "it" : "any of them"}.`
+  const titles = [
+    ...new Map(library.sections().map((section) => [section.path, section.trail[0] ?? section.title])).values()
+  ].slice(0, 6)
+  return `${sought} The documents may use other words, or another language. They are called: ${listOf(
+    titles.map((title) => `“${title}”`),
+    "and"
+  )}${documents > titles.length ? ", and others" : ""}.`
 }
 
 const listOf = (items: readonly string[], word: string): string =>
@@ -107,11 +129,19 @@ export const suggestQuestions = (library: Library, count: number): string[] => {
   for (const section of library.sections()) {
     const title = section.title
     const words = title.split(/\s+/).length
-    const isTopic = section.trail.length >= 1 && section.trail.length <= 2 && words <= 7 && questionTerms(title).length > 0 && !/^[\d.]+$|[`{}=<>/]|\(part \d+\)$/.test(title)
-    if (isTopic && section.endByte - section.startByte > 120) byDocument.set(section.path, [...(byDocument.get(section.path) ?? []), section])
+    const isTopic =
+      section.trail.length >= 1 &&
+      section.trail.length <= 2 &&
+      words <= 7 &&
+      questionTerms(title).length > 0 &&
+      !/^[\d.]+$|[`{}=<>/]|\(part \d+\)$/.test(title)
+    if (isTopic && section.endByte - section.startByte > 120)
+      byDocument.set(section.path, [...(byDocument.get(section.path) ?? []), section])
   }
   const suggestions: string[] = []
-  const topics = [...byDocument.values()].map((list) => list.sort((a, b) => b.endByte - b.startByte - (a.endByte - a.startByte)))
+  const topics = [...byDocument.values()].map((list) =>
+    list.sort((a, b) => b.endByte - b.startByte - (a.endByte - a.startByte))
+  )
   for (let round = 0; suggestions.length < count && topics.some((list) => list.length > round); round += 1) {
     for (const list of topics) {
       const section = list[round]

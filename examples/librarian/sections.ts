@@ -84,7 +84,12 @@ const slugger = () => {
   const taken = new Set<string>()
   return (heading: string, title: string): string => {
     const named = /\{#([\w-]+)\}\s*$/.exec(heading) ?? /<a\s+(?:id|name)="([^"]+)"/.exec(heading)
-    const base = named?.[1] ?? title.toLowerCase().replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, "").replace(/\s/g, "-")
+    const base =
+      named?.[1] ??
+      title
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, "")
+        .replace(/\s/g, "-")
     let anchor = base === "" ? "section" : base
     for (let n = 1; taken.has(anchor); n += 1) anchor = `${base}-${n}`
     taken.add(anchor)
@@ -113,7 +118,15 @@ export const splitFile = (path: string, bytes: Uint8Array, encoding: Encoding): 
   const sections: SectionText[] = []
 
   let line = 1 + countLines(text.slice(0, front.length))
-  let open = { anchor: "", title: documentTitle, trail: [] as string[], startLine: line, body: "", headed: false, part: 1 }
+  let open = {
+    anchor: "",
+    title: documentTitle,
+    trail: [] as string[],
+    startLine: line,
+    body: "",
+    headed: false,
+    part: 1
+  }
   const close = (endLine: number): void => {
     if (open.body.trim() === "") return
     const anchor = open.part === 1 ? open.anchor : `${open.anchor}~${open.part}`
@@ -136,7 +149,15 @@ export const splitFile = (path: string, bytes: Uint8Array, encoding: Encoding): 
       close(line - 1)
       while ((trail.at(-1)?.depth ?? 0) >= heading.depth) trail.pop()
       const title = plainTitle(heading.text) || documentTitle
-      open = { anchor: slug(heading.text, title), title, trail: trail.map((above) => above.title), startLine: line, body: "", headed: true, part: 1 }
+      open = {
+        anchor: slug(heading.text, title),
+        title,
+        trail: trail.map((above) => above.title),
+        startLine: line,
+        body: "",
+        headed: true,
+        part: 1
+      }
       trail.push({ depth: heading.depth, title })
     } else {
       if (open.body !== "" && open.body.length + token.raw.length > MAX_SECTION_CHARS) {

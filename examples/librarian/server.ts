@@ -16,7 +16,10 @@ const parent = connectParent(() => close())
 await runChild(parent, async () => {
   const settings = await parent.settings
   const handler = Promise.withResolvers<(request: Request) => Promise<Response>>()
-  const server = await serve({ fetch: async (request: Request) => (await handler.promise)(request) }, { port: settings.port, host: "127.0.0.1" })
+  const server = await serve(
+    { fetch: async (request: Request) => (await handler.promise)(request) },
+    { port: settings.port, host: "127.0.0.1" }
+  )
   parent.say({ type: "listening", url: server.url })
 
   const library = await openLibrary(settings.docs)
@@ -24,10 +27,14 @@ await runChild(parent, async () => {
   const backend = librarianBackend(settings, gateway, createLibrarian({ library }))
   const socket = gateway.name === "ws" ? gateway.url : endpointOf(gateway.connectionString)
   const [site] = await Promise.all([
-    settings.page ? (await import("./site.ts")).createSite({ library, token: settings.token, url: server.url, socket }) : nothing,
+    settings.page
+      ? (await import("./site.ts")).createSite({ library, token: settings.token, url: server.url, socket })
+      : nothing,
     backend.ready()
   ])
-  handler.resolve((request) => (new URL(request.url).pathname.startsWith("/api/") ? backend.fetch(request) : site(request)))
+  handler.resolve((request) =>
+    new URL(request.url).pathname.startsWith("/api/") ? backend.fetch(request) : site(request)
+  )
   close = async () => {
     await server.close()
     await backend.close()

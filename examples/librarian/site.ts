@@ -47,8 +47,10 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
     "content-security-policy": `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'${sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'`,
     ...more
   })
-  const text = (body: string, type: string, more?: Readonly<Record<string, string>>): Response => new Response(body, { headers: headers(type, more) })
-  const json = (value: unknown, status = 200): Response => new Response(JSON.stringify(value), { status, headers: headers("application/json") })
+  const text = (body: string, type: string, more?: Readonly<Record<string, string>>): Response =>
+    new Response(body, { headers: headers(type, more) })
+  const json = (value: unknown, status = 200): Response =>
+    new Response(JSON.stringify(value), { status, headers: headers("application/json") })
 
   const card = async (): Promise<Response> => {
     await library.refresh()
@@ -65,19 +67,29 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
     if (found === undefined) return json({ ok: false }, 404)
     const read = await library.read(ref).catch(() => undefined)
     if (read === undefined) return json({ ok: false }, 404)
-    return json({ title: found.title, path: found.path, lines: [found.startLine, found.endLine], text: withoutHeading(read, found.anchor !== "") })
+    return json({
+      title: found.title,
+      path: found.path,
+      lines: [found.startLine, found.endLine],
+      text: withoutHeading(read, found.anchor !== "")
+    })
   }
 
   return async (request) => {
     const asked = new URL(request.url)
-    if (!hosts.has(asked.host)) return new Response("Open the address that the terminal shows.", { status: 421, headers: headers("text/plain") })
-    if (request.method !== "GET" && request.method !== "HEAD") return new Response("", { status: 405, headers: headers("text/plain", { allow: "GET, HEAD" }) })
+    if (!hosts.has(asked.host))
+      return new Response("Open the address that the terminal shows.", { status: 421, headers: headers("text/plain") })
+    if (request.method !== "GET" && request.method !== "HEAD")
+      return new Response("", { status: 405, headers: headers("text/plain", { allow: "GET, HEAD" }) })
     // Other sites may not read these; a browser says when they try.
     const from = request.headers.get("sec-fetch-site")
-    if (from === "cross-site" && asked.pathname !== "/") return new Response("", { status: 403, headers: headers("text/plain") })
+    if (from === "cross-site" && asked.pathname !== "/")
+      return new Response("", { status: 403, headers: headers("text/plain") })
     switch (asked.pathname) {
       case "/":
-        return text(html, "text/html; charset=utf-8", { "set-cookie": `${cookieName(port)}=${token}; Path=/; HttpOnly; SameSite=Strict` })
+        return text(html, "text/html; charset=utf-8", {
+          "set-cookie": `${cookieName(port)}=${token}; Path=/; HttpOnly; SameSite=Strict`
+        })
       case "/page.js":
         return text(script, "text/javascript; charset=utf-8")
       case "/page.css":
@@ -95,7 +107,8 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
 }
 
 /** The dialog has the title already. */
-const withoutHeading = (text: string, headed: boolean): string => (headed ? text.replace(/^ {0,3}#{1,6}[^\n]*\n|^[^\n]+\n(=+|-+)[ \t]*\n/, "") : text)
+const withoutHeading = (text: string, headed: boolean): string =>
+  headed ? text.replace(/^ {0,3}#{1,6}[^\n]*\n|^[^\n]+\n(=+|-+)[ \t]*\n/, "") : text
 
 const bundle = async (entry: string): Promise<string> => {
   const built = await build({

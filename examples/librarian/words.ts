@@ -21,7 +21,10 @@ export const splitWords = (text: string): string[] => {
 
 /** One word as it is compared: lower case, without accents, stemmed; `null` for what is no use to a search. */
 export const toTerm = (word: string): string | null => {
-  const folded = word.normalize("NFKD").replace(/\p{M}+/gu, "").toLowerCase()
+  const folded = word
+    .normalize("NFKD")
+    .replace(/\p{M}+/gu, "")
+    .toLowerCase()
   return folded === "" ? null : stem(folded)
 }
 
@@ -44,10 +47,12 @@ const stem = (word: string): string => {
 
 /** Words that say how something is asked, not what about. */
 const asking = new Set(
-  ("a about all also an and any are as at be been but by can could did do does doing else everything for from get gets " +
+  (
+    "a about all also an and any are as at be been but by can could did do does doing else everything for from get gets " +
     "had has have how i if in instead into is it its me my no not of on one only or our please say says shall should show so some " +
     "summarise summarize tell than that the their them then there these they this those to us was we were what when " +
-    "where which who whom whose why will with would you your explain describe give list happen happens mean means focus look rather")
+    "where which who whom whose why will with would you your explain describe give list happen happens mean means focus look rather"
+  )
     .split(" ")
     .map((word) => toTerm(word))
 )

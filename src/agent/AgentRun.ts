@@ -32,15 +32,25 @@ export interface AgentRunService {
 }
 export class AgentRun extends Context.Service<AgentRun, AgentRunService>()("throughline/agent/AgentRun") {}
 
-export interface EffectAgentOptions<In extends StandardSchemaV1, Out extends StandardSchemaV1, R>
-  extends Omit<AgentOptions<In, Out, CustomEvents, unknown>, "run"> {
+export interface EffectAgentOptions<In extends StandardSchemaV1, Out extends StandardSchemaV1, R> extends Omit<
+  AgentOptions<In, Out, CustomEvents, unknown>,
+  "run"
+> {
   readonly run: (input: StandardSchemaV1.InferOutput<In>) => Effect.Effect<StandardSchemaV1.InferInput<Out>, unknown, R>
 }
 
 /** Answers the agent in an effect that needs what the program needs, but the run itself. */
-export const makeAgent = <In extends StandardSchemaV1, Out extends StandardSchemaV1 = StandardSchemaV1<void, void>, R = never>(
+export const makeAgent = <
+  In extends StandardSchemaV1,
+  Out extends StandardSchemaV1 = StandardSchemaV1<void, void>,
+  R = never
+>(
   options: EffectAgentOptions<In, Out, R>
-): Effect.Effect<Agent<StandardSchemaV1.InferInput<In>, StandardSchemaV1.InferOutput<Out>>, never, Exclude<R, AgentRun>> =>
+): Effect.Effect<
+  Agent<StandardSchemaV1.InferInput<In>, StandardSchemaV1.InferOutput<Out>>,
+  never,
+  Exclude<R, AgentRun>
+> =>
   Effect.map(Effect.context<Exclude<R, AgentRun>>(), (context) =>
     defineAgent<In, Out, CustomEvents>({
       ...options,
@@ -62,7 +72,11 @@ const serviceOf = (run: Run): AgentRunService => ({
   text: (delta) => Effect.promise(() => run.text(delta)),
   reasoning: (delta) => Effect.promise(() => run.reasoning(delta)),
   tool: (name, input, execute, options) => recorded((body) => run.tool(name, input, body, options), execute),
-  step: (name, body) => recorded((inner) => run.step(name, (context) => inner(undefined, context)), () => body),
+  step: (name, body) =>
+    recorded(
+      (inner) => run.step(name, (context) => inner(undefined, context)),
+      () => body
+    ),
   steered: Effect.promise(() => run.steered()),
   history: Effect.promise(() => run.history())
 })

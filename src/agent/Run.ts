@@ -7,7 +7,16 @@
  * thrown back at the call, naming the path.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec"
-import type { Citation, Id, MessagePart, PatchOperation, Role, Timestamp, ToolOutcome, Usage } from "../protocol/Event.ts"
+import type {
+  Citation,
+  Id,
+  MessagePart,
+  PatchOperation,
+  Role,
+  Timestamp,
+  ToolOutcome,
+  Usage
+} from "../protocol/Event.ts"
 import type { Json, JsonObject } from "../protocol/Json.ts"
 import type { Principal } from "../ports/Access.ts"
 
@@ -23,7 +32,13 @@ export interface HistoryMessage {
 export type HistoryPart =
   | MessagePart
   | { readonly type: "reasoning"; readonly text: string }
-  | { readonly type: "tool"; readonly call: Id; readonly name: string; readonly input: Json; readonly outcome: ToolOutcome }
+  | {
+      readonly type: "tool"
+      readonly call: Id
+      readonly name: string
+      readonly input: Json
+      readonly outcome: ToolOutcome
+    }
 
 /** What a person said to the run while it worked. */
 export interface Steering {
@@ -75,27 +90,59 @@ export interface Run<Events extends CustomEvents = {}, Context = unknown> {
   readonly context: Context
   /** Messages before this run, oldest first, its own prompt included. At most `limit` (default 100) newest. */
   readonly history: (options?: { readonly limit?: number }) => Promise<readonly HistoryMessage[]>
-  readonly status: (label: string, options?: { readonly detail?: string; readonly fraction?: number; readonly level?: "info" | "warning" }) => void
+  readonly status: (
+    label: string,
+    options?: { readonly detail?: string; readonly fraction?: number; readonly level?: "info" | "warning" }
+  ) => void
   /** Adds text to the answer. A new part begins after a tool, a step or reasoning in between. */
   readonly text: (delta: string, options?: { readonly citations?: readonly Citation[] }) => Promise<void>
   readonly reasoning: (delta: string, options?: { readonly visible?: "full" | "summary" | "redacted" }) => Promise<void>
-  readonly step: <T extends Json | void>(name: string, body: (context: CallContext) => Promise<T> | T, options?: { readonly key?: string; readonly idempotent?: boolean }) => Promise<T>
+  readonly step: <T extends Json | void>(
+    name: string,
+    body: (context: CallContext) => Promise<T> | T,
+    options?: { readonly key?: string; readonly idempotent?: boolean }
+  ) => Promise<T>
   readonly tool: <I extends Json, O extends Json | void>(
     name: string,
     input: I,
     execute: (input: I, context: ToolContext) => Promise<O> | O,
-    options?: { readonly key?: string; readonly idempotent?: boolean; readonly title?: string; /** What people see of the result; default all of it. */ readonly show?: (output: O) => Json }
+    options?: {
+      readonly key?: string
+      readonly idempotent?: boolean
+      readonly title?: string
+      /** What people see of the result; default all of it. */ readonly show?: (output: O) => Json
+    }
   ) => Promise<O>
   readonly state: (doc?: string) => StateDoc
   /** One of the agent's own events, checked against its schema; throws `BAD_SHAPE` at the call. */
-  readonly emit: <K extends keyof Events & string>(name: K, value: StandardSchemaV1.InferInput<Events[K]>, options?: { readonly id?: Id; readonly transient?: boolean }) => void
-  readonly file: (file: { readonly url: string; readonly mediaType: string; readonly name?: string; readonly bytes?: number; readonly sha256?: string }) => Id
-  readonly source: (source: { readonly id?: Id; readonly title?: string; readonly url?: string; readonly mediaType?: string; readonly name?: string }) => Id
+  readonly emit: <K extends keyof Events & string>(
+    name: K,
+    value: StandardSchemaV1.InferInput<Events[K]>,
+    options?: { readonly id?: Id; readonly transient?: boolean }
+  ) => void
+  readonly file: (file: {
+    readonly url: string
+    readonly mediaType: string
+    readonly name?: string
+    readonly bytes?: number
+    readonly sha256?: string
+  }) => Id
+  readonly source: (source: {
+    readonly id?: Id
+    readonly title?: string
+    readonly url?: string
+    readonly mediaType?: string
+    readonly name?: string
+  }) => Id
   readonly usage: (usage: Usage) => void
   /** What people said since the last call, each once; marks it as applied. Empty when nobody did. */
   readonly steered: () => Promise<readonly Steering[]>
   /** A child run of another agent in this thread; resolves with its result, rejects when it fails. */
-  readonly call: <I, O>(agent: { readonly name: string; readonly "~types"?: { readonly input: I; readonly output: O } }, input: I, options?: { readonly key?: string }) => Promise<O>
+  readonly call: <I, O>(
+    agent: { readonly name: string; readonly "~types"?: { readonly input: I; readonly output: O } },
+    input: I,
+    options?: { readonly key?: string }
+  ) => Promise<O>
   /** Streams a framework's output into the run. `adapter` says how; default: the agent's `pipe` option. */
   readonly pipe: <P, R = unknown>(stream: AsyncIterable<P>, adapter?: StreamAdapter<P, R>) => Promise<R>
   /** Escape hatch for adapters: events of this run, without `run`. Prefer the calls above. */
@@ -104,7 +151,10 @@ export interface Run<Events extends CustomEvents = {}, Context = unknown> {
   readonly message: Id
 }
 /** Consumes a framework's stream and says it with `run.raw`; answers what the caller may want to know. */
-export type StreamAdapter<P, R> = (stream: AsyncIterable<P>, run: Pick<Run, "raw" | "message" | "signal" | "usage" | "status">) => Promise<R>
+export type StreamAdapter<P, R> = (
+  stream: AsyncIterable<P>,
+  run: Pick<Run, "raw" | "message" | "signal" | "usage" | "status">
+) => Promise<R>
 export interface RawEvent extends JsonObject {
   readonly type: string
 }

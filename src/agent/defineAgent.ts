@@ -7,7 +7,12 @@ import type { OnBusy } from "../protocol/Exchange.ts"
 import type { RunPolicy } from "../thread/control.ts"
 import type { CustomEvents, Run, StreamAdapter } from "./Run.ts"
 
-export interface AgentOptions<In extends StandardSchemaV1, Out extends StandardSchemaV1, Events extends CustomEvents, Context> {
+export interface AgentOptions<
+  In extends StandardSchemaV1,
+  Out extends StandardSchemaV1,
+  Events extends CustomEvents,
+  Context
+> {
   /** 1–128 characters; clients start the agent by it. */
   readonly name: string
   /** Any Standard Schema. Checked before the run is accepted; a client gets `BAD_INPUT` naming the field. */
@@ -25,7 +30,10 @@ export interface AgentOptions<In extends StandardSchemaV1, Out extends StandardS
   /** How `run.pipe` reads a stream when it is not told, such as `aiSdk`. */
   // oxlint-disable-next-line typescript/no-explicit-any -- any framework's parts
   readonly pipe?: StreamAdapter<any, any>
-  readonly run: (run: Run<Events, Context>, input: StandardSchemaV1.InferOutput<In>) => Promise<StandardSchemaV1.InferInput<Out>>
+  readonly run: (
+    run: Run<Events, Context>,
+    input: StandardSchemaV1.InferOutput<In>
+  ) => Promise<StandardSchemaV1.InferInput<Out>>
 }
 export interface Agent<Input = unknown, Output = unknown> {
   readonly name: string

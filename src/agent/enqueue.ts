@@ -7,7 +7,11 @@ import type { JobQueueService } from "../ports/JobQueue.ts"
 import type { ThreadKey } from "../ports/ThreadLog.ts"
 import type { CommandAnswer } from "../thread/command.ts"
 
-export const enqueueAnswered = (queue: JobQueueService, thread: ThreadKey, answer: CommandAnswer): Effect.Effect<void> => {
+export const enqueueAnswered = (
+  queue: JobQueueService,
+  thread: ThreadKey,
+  answer: CommandAnswer
+): Effect.Effect<void> => {
   const jobs = "enqueue" in answer ? (answer.enqueue ?? []) : []
   return Effect.forEach(
     jobs,

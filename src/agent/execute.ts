@@ -65,7 +65,12 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
     for (const steer of wanted.steers) {
       // one that cannot be read is told as too late when the run ends, so nothing is lost silently
       const words = persist(readSteering(log, thread, steer), () => controller.signal.aborted)
-      fork(Effect.map(Effect.orElseSucceed(words, () => undefined), (steering) => interrupts.keep(steer, steering)))
+      fork(
+        Effect.map(
+          Effect.orElseSucceed(words, () => undefined),
+          (steering) => interrupts.keep(steer, steering)
+        )
+      )
     }
     if (wanted.cancel === undefined || finishing) return
     output.say({ type: "interrupt.applied", interrupt: wanted.cancel.interrupt, outcome: { type: "applied" } })
@@ -89,12 +94,21 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
     abort("DEADLINE_EXCEEDED", what)
     forced({ type: "failed", error: fault("DEADLINE_EXCEEDED", what) })
   }
-  if (deadline !== undefined) after(deadline.getTime() - writer.storeNow(), outOfTime("the run took longer than its deadline"))
+  if (deadline !== undefined)
+    after(deadline.getTime() - writer.storeNow(), outOfTime("the run took longer than its deadline"))
   if (taken.hostMillis !== undefined) after(taken.hostMillis, outOfTime("the run took longer than its host lets it"))
   const onParentAbort = () => cancel("the run that called this one has ended", 0)
   if (taken.parentSignal?.aborted === true) onParentAbort()
   taken.parentSignal?.addEventListener("abort", onParentAbort, { once: true })
-  timers.push(fork(heartbeat(() => output.lastAt, now, () => output.say({ type: "run.heartbeat", epoch }))))
+  timers.push(
+    fork(
+      heartbeat(
+        () => output.lastAt,
+        now,
+        () => output.say({ type: "run.heartbeat", epoch })
+      )
+    )
+  )
 
   const run = makeRun({
     facts: {
@@ -148,7 +162,10 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
     }
     if (answer.fault.code !== "TOO_LARGE") return undefined
     usage.length = 0
-    return writeEnd({ type: "failed", error: fault("TOO_LARGE", "the run's result does not fit an entry: return a reference") })
+    return writeEnd({
+      type: "failed",
+      error: fault("TOO_LARGE", "the run's result does not fit an entry: return a reference")
+    })
   }
 }
 
@@ -156,11 +173,15 @@ const callAgent = async (agent: Agent, run: ReturnType<typeof makeRun>, raw: Jso
   const input = await check(agent.input, raw, "BAD_INPUT")
   if (!input.ok) return { type: "failed", error: input.fault }
   const returned = await agent.run(run, input.value)
-  const result = agent.output === undefined ? ({ ok: true, value: returned } as const) : await check(agent.output, returned, "BAD_OUTPUT")
+  const result =
+    agent.output === undefined
+      ? ({ ok: true, value: returned } as const)
+      : await check(agent.output, returned, "BAD_OUTPUT")
   if (!result.ok) return { type: "failed", error: result.fault }
   if (result.value === undefined) return { type: "completed" }
   const problem = jsonFault(result.value, "result")
-  if (problem !== undefined) return { type: "failed", error: fault("BAD_OUTPUT", problem.message, { path: problem.path ?? "result" }) }
+  if (problem !== undefined)
+    return { type: "failed", error: fault("BAD_OUTPUT", problem.message, { path: problem.path ?? "result" }) }
   return { type: "completed", result: result.value as Json }
 }
 

@@ -44,7 +44,12 @@ const historyPart = (part: ViewPart): readonly HistoryPart[] => {
       return [{ type: "tool", call: part.id, name: part.name, input: part.input, outcome: part.outcome }]
     case "file":
       return [
-        { type: "file", url: part.url, mediaType: part.mediaType, ...(part.name === undefined ? {} : { name: part.name }) }
+        {
+          type: "file",
+          url: part.url,
+          mediaType: part.mediaType,
+          ...(part.name === undefined ? {} : { name: part.name })
+        }
       ]
     case "data":
       return [{ type: "data", name: part.name, value: part.value } satisfies MessagePart]

@@ -80,7 +80,9 @@ export const makeRun = (parts: RunParts): Run => {
         shown = shownOf(answer)
         return answer
       },
-      end: (call, ended) => [output.withRun({ type: "tool.finished", call, outcome: outcomeOf(name, ended, shown, signal) })],
+      end: (call, ended) => [
+        output.withRun({ type: "tool.finished", call, outcome: outcomeOf(name, ended, shown, signal) })
+      ],
       unknown: (call, key) => [output.withRun({ type: "tool.finished", call, outcome: { type: "unknown", key } })]
     })
     return result as never
@@ -150,7 +152,8 @@ export const makeRun = (parts: RunParts): Run => {
       const schema = agent.events[name]
       if (schema === undefined) throw new TypeError(`agent "${agent.name}" declares no event "${name}"`)
       const checked = checkNow(schema, value)
-      if (!checked.ok) throw Object.assign(new TypeError(`event "${name}": ${checked.fault.message}`), { fault: checked.fault })
+      if (!checked.ok)
+        throw Object.assign(new TypeError(`event "${name}": ${checked.fault.message}`), { fault: checked.fault })
       say({ type: "custom", name, value: checked.value as Json, ...options })
     },
     file: (file) => {

@@ -69,7 +69,8 @@ export const makeRecordedCalls = (options: {
   const inside = new AsyncLocalStorage<string>()
   const keyOf = (kind: string, name: string, key: string | undefined) => {
     const base = `${inside.getStore() ?? ""}${kind}:${name}${key === undefined ? "" : `:${key}`}`
-    if (base.length > MAX_KEY_LENGTH) throw new TypeError(`${kind} "${name.slice(0, 64)}": its name and key are too long to be recorded`)
+    if (base.length > MAX_KEY_LENGTH)
+      throw new TypeError(`${kind} "${name.slice(0, 64)}": its name and key are too long to be recorded`)
     const count = (counts.get(base) ?? 0) + 1
     counts.set(base, count)
     if (key === undefined) return `${base}#${count}`

@@ -61,7 +61,9 @@ export const work = Effect.fn("throughline.work")(function* (
       const outcome = yield* Effect.promise(() =>
         execute(services, agent, { thread, run, epoch, start, notes, hostMillis: options?.hostMillis })
       )
-      return (outcome === undefined ? { type: "fenced" } : { type: "finished", outcome: outcome.type }) satisfies Worked as Worked
+      return (outcome === undefined
+        ? { type: "fenced" }
+        : { type: "finished", outcome: outcome.type }) satisfies Worked as Worked
     })
   )
 })

@@ -46,7 +46,12 @@ export const ask = async (options: StackOptions, question: Question, format: "te
   }
 }
 
-const conversation = async (stack: Stack, question: Question, format: "text" | "json", stop: AbortSignal): Promise<number> => {
+const conversation = async (
+  stack: Stack,
+  question: Question,
+  format: "text" | "json",
+  stop: AbortSignal
+): Promise<number> => {
   if (stop.aborted) return 130
   const thread = openThread({
     endpoint: `${stack.url}api`,
@@ -73,7 +78,11 @@ const conversation = async (stack: Stack, question: Question, format: "text" | "
 }
 
 /** Prints events until the run has ended, or, once told to stop, until it is clear that it will not say so. */
-const follow = async (thread: Thread, format: "text" | "json", stop: AbortSignal): Promise<"completed" | "cancelled" | "failed" | "unknown"> => {
+const follow = async (
+  thread: Thread,
+  format: "text" | "json",
+  stop: AbortSignal
+): Promise<"completed" | "cancelled" | "failed" | "unknown"> => {
   const giveUp = new AbortController()
   let timer: NodeJS.Timeout | undefined
   stop.addEventListener("abort", () => (timer = setTimeout(() => giveUp.abort(), STOP_MILLIS)), { once: true })
@@ -82,7 +91,8 @@ const follow = async (thread: Thread, format: "text" | "json", stop: AbortSignal
     for await (const { event } of thread.events({ after: 0, signal: giveUp.signal })) {
       if (print === undefined) process.stdout.write(`${JSON.stringify(event)}\n`)
       else print(event)
-      if (event.type === "run.finished" && "outcome" in event) return (event.outcome as { readonly type: "completed" | "cancelled" | "failed" }).type
+      if (event.type === "run.finished" && "outcome" in event)
+        return (event.outcome as { readonly type: "completed" | "cancelled" | "failed" }).type
     }
     return "unknown"
   } finally {
@@ -90,4 +100,5 @@ const follow = async (thread: Thread, format: "text" | "json", stop: AbortSignal
   }
 }
 
-const colourWanted = (): boolean => process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb"
+const colourWanted = (): boolean =>
+  process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb"

@@ -35,13 +35,17 @@ const KILL_MILLIS = 5_000
 
 export const startChild = <In, Out>(options: ChildOptions<In>): Child<In, Out> => {
   const { name, file, channel } = options
-  const process_: ChildProcess = spawn(process.execPath, [...process.execArgv, "--disable-warning=ExperimentalWarning", file, ...(options.args ?? [])], {
-    // What a process logs goes to standard error: standard output is the command's own.
-    stdio: channel === "ipc" ? ["ignore", 2, 2, "ipc"] : ["pipe", "pipe", 2],
-    env: environment(),
-    // Ctrl-C in a terminal is for the command alone, which then ends its processes in order.
-    detached: true
-  })
+  const process_: ChildProcess = spawn(
+    process.execPath,
+    [...process.execArgv, "--disable-warning=ExperimentalWarning", file, ...(options.args ?? [])],
+    {
+      // What a process logs goes to standard error: standard output is the command's own.
+      stdio: channel === "ipc" ? ["ignore", 2, 2, "ipc"] : ["pipe", "pipe", 2],
+      env: environment(),
+      // Ctrl-C in a terminal is for the command alone, which then ends its processes in order.
+      detached: true
+    }
+  )
   const came: Out[] = []
   const waiting = new Set<{ readonly look: () => boolean; readonly fail: (reason: Error) => void }>()
   const failure = Promise.withResolvers<string>()
@@ -73,7 +77,9 @@ export const startChild = <In, Out>(options: ChildOptions<In>): Child<In, Out> =
   }
   process_.stdin?.on("error", () => {})
   process_.once("error", (error) => finish(`${name} could not be started: ${error.message}`))
-  process_.once("exit", (code, signal) => finish(`${name} ended ${signal === null ? `with code ${code}` : `by ${signal}`}; see above for the reason.`))
+  process_.once("exit", (code, signal) =>
+    finish(`${name} ended ${signal === null ? `with code ${code}` : `by ${signal}`}; see above for the reason.`)
+  )
   // The command may end without any chance to wait; what it started must not outlive it.
   const onExit = (): void => void process_.kill("SIGTERM")
   process.once("exit", onExit)

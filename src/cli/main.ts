@@ -29,7 +29,11 @@ const refuse = (message: string): never => {
   throw new UsageError(message)
 }
 const version = (): string =>
-  (JSON.parse(readFileSync(fileURLToPath(import.meta.resolve("throughline/package.json")), "utf8")) as { readonly version: string }).version
+  (
+    JSON.parse(readFileSync(fileURLToPath(import.meta.resolve("throughline/package.json")), "utf8")) as {
+      readonly version: string
+    }
+  ).version
 
 const readStart = (args: readonly string[]) => {
   const { values } = parseArgs({
@@ -46,9 +50,11 @@ const readStart = (args: readonly string[]) => {
     }
   })
   const gateway = values.gateway ?? "azure-web-pubsub"
-  if (gateway !== "azure-web-pubsub" && gateway !== "ws") return refuse(`--gateway knows azure-web-pubsub and ws, not “${gateway}”.`)
+  if (gateway !== "azure-web-pubsub" && gateway !== "ws")
+    return refuse(`--gateway knows azure-web-pubsub and ws, not “${gateway}”.`)
   const port = values.port ?? "0"
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) return refuse(`--port must be a number from 0 to 65535, not “${port}”.`)
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    return refuse(`--port must be a number from 0 to 65535, not “${port}”.`)
   const depth = values.depth ?? "best"
   if (depth !== "best" && depth !== "all") return refuse(`--depth knows best and all, not “${depth}”.`)
   if (values.depth !== undefined && values.ask === undefined) return refuse("--depth goes with --ask.")
@@ -100,11 +106,14 @@ const run = async (args: readonly string[]): Promise<number> => {
 }
 
 const isUsage = (error: unknown): error is Error =>
-  error instanceof UsageError || (error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS"))
+  error instanceof UsageError ||
+  (error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS"))
 
 try {
   process.exitCode = await run(process.argv.slice(2))
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${isUsage(error) ? `\n${USAGE}` : ""}`)
+  process.stderr.write(
+    `${error instanceof Error ? error.message : String(error)}\n${isUsage(error) ? `\n${USAGE}` : ""}`
+  )
   process.exitCode = isUsage(error) ? 2 : 1
 }

@@ -40,7 +40,12 @@ export const printer = (out: Sink, options: { readonly colour: boolean }): ((eve
       .replace(/\\([\\`*_[\]<>|~#])/g, "$1")
   /** Prints what is complete: whole lines, and of the last one what no mark can change any more. */
   const flush = (all: boolean): void => {
-    const end = all ? pending.length : Math.max(pending.lastIndexOf("\n") + 1, /[[\]*\\]/.test(pending.slice(pending.lastIndexOf("\n") + 1)) ? 0 : pending.length)
+    const end = all
+      ? pending.length
+      : Math.max(
+          pending.lastIndexOf("\n") + 1,
+          /[[\]*\\]/.test(pending.slice(pending.lastIndexOf("\n") + 1)) ? 0 : pending.length
+        )
     const text = pending.slice(0, end)
     pending = pending.slice(end)
     if (text !== "") write(inline(text))
@@ -50,10 +55,15 @@ export const printer = (out: Sink, options: { readonly colour: boolean }): ((eve
     const event = raw as KnownEvent
     switch (event.type) {
       case "message.posted":
-        if (event.role === "user") line(paint(1, plain(event.parts.map((part) => (part.type === "text" ? part.text : "")).join("\n"))))
+        if (event.role === "user")
+          line(paint(1, plain(event.parts.map((part) => (part.type === "text" ? part.text : "")).join("\n"))))
         return
       case "run.status":
-        line(dim(`· ${plain(event.label)}${event.detail === undefined ? "" : `  ${plain(event.detail)}`}${event.fraction === undefined ? "" : `  ${Math.round(event.fraction * 100)} %`}`))
+        line(
+          dim(
+            `· ${plain(event.label)}${event.detail === undefined ? "" : `  ${plain(event.detail)}`}${event.fraction === undefined ? "" : `  ${Math.round(event.fraction * 100)} %`}`
+          )
+        )
         return
       case "text.started":
         kinds.set(event.part, "text")
@@ -79,8 +89,15 @@ export const printer = (out: Sink, options: { readonly colour: boolean }): ((eve
         return
       case "tool.finished": {
         const { outcome } = event
-        const said = outcome.type === "ok" ? "" : outcome.type === "failed" ? `: ${plain(outcome.error.message)}` : `: ${outcome.type}`
-        line(`${outcome.type === "ok" ? paint(32, "✓") : paint(31, "✗")} ${dim(`${calls.get(event.call) ?? event.call}${said}`)}`)
+        const said =
+          outcome.type === "ok"
+            ? ""
+            : outcome.type === "failed"
+              ? `: ${plain(outcome.error.message)}`
+              : `: ${outcome.type}`
+        line(
+          `${outcome.type === "ok" ? paint(32, "✓") : paint(31, "✗")} ${dim(`${calls.get(event.call) ?? event.call}${said}`)}`
+        )
         calls.delete(event.call)
         return
       }
@@ -91,10 +108,17 @@ export const printer = (out: Sink, options: { readonly colour: boolean }): ((eve
         line(dim(`· ${event.interrupt.kind} ${event.verdict.type}`))
         return
       case "run.finished": {
-        if (sources.length > 0) line(`${blank ? "" : "\n"}${paint(1, "Sources")}\n${[...new Set(sources)].map((source) => `  ${source}`).join("\n")}`)
+        if (sources.length > 0)
+          line(
+            `${blank ? "" : "\n"}${paint(1, "Sources")}\n${[...new Set(sources)].map((source) => `  ${source}`).join("\n")}`
+          )
         const { outcome } = event
         const said =
-          outcome.type === "completed" ? paint(32, "Completed") : outcome.type === "cancelled" ? "Stopped" : paint(31, `Failed: ${plain(outcome.error.message)} (${outcome.error.code})`)
+          outcome.type === "completed"
+            ? paint(32, "Completed")
+            : outcome.type === "cancelled"
+              ? "Stopped"
+              : paint(31, `Failed: ${plain(outcome.error.message)} (${outcome.error.code})`)
         line(`${blank ? "" : "\n"}${said}`)
         return
       }
@@ -105,4 +129,5 @@ export const printer = (out: Sink, options: { readonly colour: boolean }): ((eve
 }
 
 /** Without control characters, escape sequences among them, and without marks that turn the direction of text. */
-const plain = (text: string): string => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "")
+const plain = (text: string): string =>
+  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "")

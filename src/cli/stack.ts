@@ -40,8 +40,14 @@ export interface Stack {
 }
 
 /** What the librarian's processes understand; their half is in `examples/librarian/parent.ts`. */
-type ToProcess = { readonly type: "settings"; readonly settings: object } | { readonly type: "gateway"; readonly gateway: object } | { readonly type: "stop" }
-type FromProcess = { readonly type: "listening"; readonly url: string } | { readonly type: "ready" } | { readonly type: "failed"; readonly message: string }
+type ToProcess =
+  | { readonly type: "settings"; readonly settings: object }
+  | { readonly type: "gateway"; readonly gateway: object }
+  | { readonly type: "stop" }
+type FromProcess =
+  | { readonly type: "listening"; readonly url: string }
+  | { readonly type: "ready" }
+  | { readonly type: "failed"; readonly message: string }
 
 const HUB = "throughline"
 const secret = (): string => randomBytes(32).toString("base64url")
@@ -50,7 +56,10 @@ const secret = (): string => randomBytes(32).toString("base64url")
 export const startStack = async (options: StackOptions): Promise<Stack> => {
   const docs = resolve(options.docs)
   const folder = await stat(docs).catch(() => undefined)
-  if (folder === undefined || !folder.isDirectory()) throw new Error(`${docs} is ${folder === undefined ? "not there" : "not a folder"}. Name the folder that holds the documents with --docs.`)
+  if (folder === undefined || !folder.isDirectory())
+    throw new Error(
+      `${docs} is ${folder === undefined ? "not there" : "not a folder"}. Name the folder that holds the documents with --docs.`
+    )
   const server = entry("../../examples/librarian/server")
   const worker = entry("../../examples/librarian/worker")
 
@@ -76,8 +85,12 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     const settings = { docs, file: join(data, "throughline.sqlite"), port: options.port, token, page: options.page }
     const gateway = options.gateway === "ws" ? startWs(add) : startEmulator(add)
     const processes = [
-      add(startChild<ToProcess, FromProcess>({ name: "The server", file: server, channel: "ipc", stop: { type: "stop" } })),
-      add(startChild<ToProcess, FromProcess>({ name: "The worker", file: worker, channel: "ipc", stop: { type: "stop" } }))
+      add(
+        startChild<ToProcess, FromProcess>({ name: "The server", file: server, channel: "ipc", stop: { type: "stop" } })
+      ),
+      add(
+        startChild<ToProcess, FromProcess>({ name: "The worker", file: worker, channel: "ipc", stop: { type: "stop" } })
+      )
     ] as const
     for (const child of processes) child.send({ type: "settings", settings })
 
@@ -103,7 +116,10 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 }
 
 /** The message of this type, or the failure that came instead. */
-const said = async <T extends FromProcess["type"]>(child: Child<ToProcess, FromProcess>, type: T): Promise<Extract<FromProcess, { readonly type: T }>> => {
+const said = async <T extends FromProcess["type"]>(
+  child: Child<ToProcess, FromProcess>,
+  type: T
+): Promise<Extract<FromProcess, { readonly type: T }>> => {
   const message: FromProcess = await child.next((one): one is FromProcess => one.type === type || one.type === "failed")
   if (message.type === "failed") throw new Error(message.message)
   return message as Extract<FromProcess, { readonly type: T }>
@@ -121,7 +137,14 @@ type Add = <In, Out>(child: Child<In, Out>) => Child<In, Out>
 
 const startEmulator = (add: Add): StackGateway => {
   type Said = { readonly connectionString?: string; readonly ok?: boolean; readonly message?: string }
-  const child = add(startChild<object, Said>({ name: "The emulator", file: entry("../emulator/main"), args: ["--with-parent"], channel: "lines" }))
+  const child = add(
+    startChild<object, Said>({
+      name: "The emulator",
+      file: entry("../emulator/main"),
+      args: ["--with-parent"],
+      channel: "lines"
+    })
+  )
   const command = async (wanted: object): Promise<void> => {
     child.send(wanted)
     const answer = await child.next((one): one is Said => one.ok !== undefined)
@@ -132,13 +155,24 @@ const startEmulator = (add: Add): StackGateway => {
     open: child
       .next((one): one is Said => one.connectionString !== undefined)
       .then(({ connectionString }) => ({ name: "azure-web-pubsub", connectionString, hub: HUB })),
-    callAt: (url, key) => command({ hub: HUB, eventHandlers: [{ urlTemplate: `${url}?code=${key}`, userEventPattern: "*", systemEvents: ["connect"] }] }),
+    callAt: (url, key) =>
+      command({
+        hub: HUB,
+        eventHandlers: [{ urlTemplate: `${url}?code=${key}`, userEventPattern: "*", systemEvents: ["connect"] }]
+      }),
     cut: () => command({ cut: true })
   }
 }
 
 const startWs = (add: Add): StackGateway => {
-  const child = add(startChild<ToWsGateway, FromWsGateway>({ name: "The gateway", file: entry("./wsGateway"), channel: "ipc", stop: { type: "stop" } }))
+  const child = add(
+    startChild<ToWsGateway, FromWsGateway>({
+      name: "The gateway",
+      file: entry("./wsGateway"),
+      channel: "ipc",
+      stop: { type: "stop" }
+    })
+  )
   const key = secret()
   child.send({ type: "start", key })
   const next = async (type: "listening" | "done"): Promise<FromWsGateway> => {
@@ -152,7 +186,11 @@ const startWs = (add: Add): StackGateway => {
   }
   return {
     pid: child.pid,
-    open: next("listening").then((message) => ({ name: "ws", url: message.type === "listening" ? message.url : "", key })),
+    open: next("listening").then((message) => ({
+      name: "ws",
+      url: message.type === "listening" ? message.url : "",
+      key
+    })),
     callAt: (url) => command({ type: "upstream", url }),
     cut: () => command({ type: "cut" })
   }

@@ -16,7 +16,10 @@ export const start = async (options: StackOptions): Promise<number> => {
   const starting = startStack(options)
   const first = await Promise.race([starting, stopped.promise])
   if (first === "stopped") {
-    await starting.then((stack) => stack.close(), () => {})
+    await starting.then(
+      (stack) => stack.close(),
+      () => {}
+    )
     return 0
   }
   process.stdout.write(

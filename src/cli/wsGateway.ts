@@ -6,8 +6,15 @@ import { startWsGateway } from "throughline/adapters/gateways/ws/gateway"
 import type { WsGateway } from "throughline/adapters/gateways/ws/gateway"
 
 /** `cut` destroys every socket, as a failing network would. */
-export type ToWsGateway = { readonly type: "start"; readonly key: string } | { readonly type: "upstream"; readonly url: string } | { readonly type: "cut" } | { readonly type: "stop" }
-export type FromWsGateway = { readonly type: "listening"; readonly url: string } | { readonly type: "done" } | { readonly type: "failed"; readonly message: string }
+export type ToWsGateway =
+  | { readonly type: "start"; readonly key: string }
+  | { readonly type: "upstream"; readonly url: string }
+  | { readonly type: "cut" }
+  | { readonly type: "stop" }
+export type FromWsGateway =
+  | { readonly type: "listening"; readonly url: string }
+  | { readonly type: "done" }
+  | { readonly type: "failed"; readonly message: string }
 
 const say = (message: FromWsGateway): void => void (process.connected && process.send?.(message))
 let gateway: WsGateway | undefined

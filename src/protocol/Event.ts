@@ -7,7 +7,19 @@
  */
 import type { Json, JsonObject } from "./Json.ts"
 import type { UserInterrupt } from "./UserInterrupt.ts"
-import type { Id, Timestamp, Role, Usage, MessagePart, FinishReason, Citation, RunOutcome, ToolOutcome, Answer, Verdict } from "./Values.ts"
+import type {
+  Id,
+  Timestamp,
+  Role,
+  Usage,
+  MessagePart,
+  FinishReason,
+  Citation,
+  RunOutcome,
+  ToolOutcome,
+  Answer,
+  Verdict
+} from "./Values.ts"
 
 export type * from "./Values.ts"
 

@@ -80,11 +80,12 @@ export const FAULTS = {
 export type FaultCode = keyof typeof FAULTS
 
 /** Builds a fault whose `retryable` is the catalogue's. */
-export const fault = (
-  code: FaultCode,
-  message: string,
-  details?: Partial<Omit<Fault, "code" | "message">>
-): Fault => ({ code, message, retryable: FAULTS[code].retryable, ...details })
+export const fault = (code: FaultCode, message: string, details?: Partial<Omit<Fault, "code" | "message">>): Fault => ({
+  code,
+  message,
+  retryable: FAULTS[code].retryable,
+  ...details
+})
 
 /** Raw text as an error may quote it: at most 64 characters, control characters escaped. */
 export const quote = (value: unknown): string => {

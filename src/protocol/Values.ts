@@ -40,7 +40,12 @@ export interface Citation {
 }
 
 export type RunOutcome =
-  | { readonly type: "completed"; readonly result?: Json; readonly reason?: FinishReason; readonly calls?: readonly Id[] }
+  | {
+      readonly type: "completed"
+      readonly result?: Json
+      readonly reason?: FinishReason
+      readonly calls?: readonly Id[]
+    }
   | { readonly type: "cancelled"; readonly reason?: string }
   | { readonly type: "failed"; readonly error: Fault }
 

@@ -4,7 +4,19 @@
  * Plain JSON, complete enough to fold on from it: a saved snapshot is a view. Values are immutable and
  * share structure: what did not change keeps its identity, so a UI can compare with `===`.
  */
-import type { Answer, Citation, FinishReason, Id, MessagePart, Role, RunOutcome, Timestamp, ToolOutcome, Usage, AskOpened } from "./Event.ts"
+import type {
+  Answer,
+  Citation,
+  FinishReason,
+  Id,
+  MessagePart,
+  Role,
+  RunOutcome,
+  Timestamp,
+  ToolOutcome,
+  Usage,
+  AskOpened
+} from "./Event.ts"
 import type { Json } from "./Json.ts"
 
 interface ViewPartBase {

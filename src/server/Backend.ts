@@ -45,7 +45,10 @@ export interface BackendOptions {
 export interface BackendService {
   readonly handle: (request: Request) => Effect.Effect<Response>
   /** `job` as the queue delivered it. Fails when it should be delivered again. */
-  readonly work: (job: unknown, options?: { readonly hostMillis?: number | undefined }) => Effect.Effect<Worked, Fault | LogError>
+  readonly work: (
+    job: unknown,
+    options?: { readonly hostMillis?: number | undefined }
+  ) => Effect.Effect<Worked, Fault | LogError>
   readonly sweep: Effect.Effect<Swept, LogError>
   /** Never ends. Dies at once where the queue's host delivers jobs itself. */
   readonly consume: (options: { readonly concurrency: number }) => Effect.Effect<never>
@@ -65,11 +68,14 @@ const make = Effect.fnUntraced(function* (options: BackendOptions) {
   const secret = options.secret ?? gateway.groupSecret
   if (secret === undefined || secret.length < MIN_SECRET_LENGTH) {
     return yield* Effect.die(
-      new TypeError(`createBackend: pass \`secret\` (at least ${MIN_SECRET_LENGTH} characters): group names are made with it`)
+      new TypeError(
+        `createBackend: pass \`secret\` (at least ${MIN_SECRET_LENGTH} characters): group names are made with it`
+      )
     )
   }
   const agents = new Map(options.agents.map((agent) => [agent.name, agent]))
-  if (agents.size < options.agents.length) return yield* Effect.die(new TypeError("createBackend: two agents have the same name"))
+  if (agents.size < options.agents.length)
+    return yield* Effect.die(new TypeError("createBackend: two agents have the same name"))
   const writers = yield* makeWriters({ log, gateway, groups: makeGroups(secret), redact: options.redact })
   const services: ServerServices = {
     agents,
@@ -92,7 +98,9 @@ const make = Effect.fnUntraced(function* (options: BackendOptions) {
     sweep: sweep(services),
     consume: (consumeOptions) =>
       queue.receive === undefined
-        ? Effect.die(new TypeError(`the queue "${queue.name}" is delivered by its host; call \`work\` from its trigger`))
+        ? Effect.die(
+            new TypeError(`the queue "${queue.name}" is delivered by its host; call \`work\` from its trigger`)
+          )
         : consume(services, queue.receive, consumeOptions),
     counters: writers.counters
   })

@@ -8,12 +8,16 @@ const HEADERS = {
   "cache-control": "no-store",
   "x-content-type-options": "nosniff"
 }
-export const json = (body: unknown, init: { readonly status?: number; readonly headers?: Record<string, string> } = {}) =>
-  rawJson(JSON.stringify(body), init)
+export const json = (
+  body: unknown,
+  init: { readonly status?: number; readonly headers?: Record<string, string> } = {}
+) => rawJson(JSON.stringify(body), init)
 
 /** `text` is JSON already: entries go out as they were stored. */
-export const rawJson = (text: string, init: { readonly status?: number; readonly headers?: Record<string, string> } = {}) =>
-  new Response(text, { status: init.status ?? 200, headers: { ...HEADERS, ...init.headers } })
+export const rawJson = (
+  text: string,
+  init: { readonly status?: number; readonly headers?: Record<string, string> } = {}
+) => new Response(text, { status: init.status ?? 200, headers: { ...HEADERS, ...init.headers } })
 
 const statusOf = (code: string): number => (code in FAULTS ? FAULTS[code as FaultCode].status : 500)
 

@@ -24,9 +24,12 @@ export const authenticate = (services: ServerServices, request: Request): Effect
 const checkPrincipal = (principal: Principal): Effect.Effect<Principal, Fault> =>
   isId(principal.id) && (principal.tenant === undefined || TENANT.test(principal.tenant))
     ? Effect.succeed(principal)
-    : Effect.die(new TypeError("authenticate answered a principal whose id or tenant has characters that neither may have"))
+    : Effect.die(
+        new TypeError("authenticate answered a principal whose id or tenant has characters that neither may have")
+      )
 
-export const keyOf = (principal: Principal, thread: string): ThreadKey => `${principal.tenant ?? DEFAULT_TENANT}/${thread}`
+export const keyOf = (principal: Principal, thread: string): ThreadKey =>
+  `${principal.tenant ?? DEFAULT_TENANT}/${thread}`
 
 /** Answers the thread's key. Unknown and forbidden threads are told alike; what one may see but not do is `FORBIDDEN`. */
 export const permit = (
@@ -37,7 +40,9 @@ export const permit = (
 ): Effect.Effect<ThreadKey, Fault> =>
   Effect.gen(function* () {
     if (!isThreadName(thread)) {
-      return yield* Effect.fail(fault("BAD_ID", "a thread's name is 1 to 128 of A-Z a-z 0-9 . _ ~ : -", { path: "thread" }))
+      return yield* Effect.fail(
+        fault("BAD_ID", "a thread's name is 1 to 128 of A-Z a-z 0-9 . _ ~ : -", { path: "thread" })
+      )
     }
     if (yield* services.access.authorize(principal, action, thread)) return keyOf(principal, thread)
     const visible = action !== "read" && (yield* services.access.authorize(principal, "read", thread))

@@ -5,7 +5,14 @@
  * Refused for shape, rights or size: answered, never appended. Refused by state: recorded in the log.
  */
 import * as Effect from "effect/Effect"
-import type { InterruptReceipt, PostMessage, PostMessageReceipt, SocketInterrupt, StartRun, StartRunReceipt } from "../protocol/Exchange.ts"
+import type {
+  InterruptReceipt,
+  PostMessage,
+  PostMessageReceipt,
+  SocketInterrupt,
+  StartRun,
+  StartRunReceipt
+} from "../protocol/Exchange.ts"
 import { fault, type Fault } from "../protocol/Fault.ts"
 import type { Json } from "../protocol/Json.ts"
 import type { UserInterrupt } from "../protocol/UserInterrupt.ts"
@@ -31,7 +38,8 @@ const submit = (services: ServerServices, thread: ThreadKey, command: Exclude<Co
       .pipe(
         Effect.timeoutOrElse({
           duration: ANSWER_MILLIS,
-          orElse: () => Effect.fail(fault("OUTCOME_UNKNOWN", "the log did not settle it in time; send the same id again"))
+          orElse: () =>
+            Effect.fail(fault("OUTCOME_UNKNOWN", "the log did not settle it in time; send the same id again"))
         })
       )
     if (!outcome.ok) return yield* Effect.fail(outcome.fault)
@@ -42,7 +50,12 @@ const submit = (services: ServerServices, thread: ThreadKey, command: Exclude<Co
 export const postMessage = (services: ServerServices, principal: Principal, name: string, message: PostMessage) =>
   Effect.gen(function* () {
     const thread = yield* permit(services, principal, "post", name)
-    const { offset } = yield* submit(services, thread, { type: "post", by: principal.id, message, digest: digest(message) })
+    const { offset } = yield* submit(services, thread, {
+      type: "post",
+      by: principal.id,
+      message,
+      digest: digest(message)
+    })
     return { ok: true, offset, message: message.id } satisfies PostMessageReceipt
   })
 
@@ -50,7 +63,8 @@ export const startRun = (services: ServerServices, principal: Principal, name: s
   Effect.gen(function* () {
     const thread = yield* permit(services, principal, "start", name)
     const agent = services.agents.get(start.agent)
-    if (agent === undefined) return yield* Effect.fail(fault("NOT_FOUND", "there is no agent of this name", { path: "agent" }))
+    if (agent === undefined)
+      return yield* Effect.fail(fault("NOT_FOUND", "there is no agent of this name", { path: "agent" }))
     const input = yield* Effect.promise(() => check(agent.input, start.input ?? null, "BAD_INPUT"))
     if (!input.ok) {
       const { path } = input.fault

@@ -55,7 +55,8 @@ export const createBackend = <const A extends readonly Agent[]>(options: CreateB
     Access,
     Access.of({
       authenticate: (request) => Effect.promise(async () => authenticate(request)),
-      authorize: (principal, action, thread) => Effect.promise(async () => (await authorize(principal, action, thread)) === true)
+      authorize: (principal, action, thread) =>
+        Effect.promise(async () => (await authorize(principal, action, thread)) === true)
     })
   )
   const ports = Layer.mergeAll(options.log, options.gateway, options.queue, access)
@@ -87,7 +88,12 @@ export const createBackend = <const A extends readonly Agent[]>(options: CreateB
     },
     sweep: () => use((backend) => backend.sweep),
     consume: async ({ concurrency, signal }) => {
-      const exit = await (await started()).runPromiseExit(Backend.use((backend) => backend.consume({ concurrency })), { signal })
+      const exit = await (
+        await started()
+      ).runPromiseExit(
+        Backend.use((backend) => backend.consume({ concurrency })),
+        { signal }
+      )
       if (Exit.isFailure(exit) && !signal.aborted) await Effect.runPromise(Effect.failCause(exit.cause))
     },
     ready: () => use(() => Effect.void),

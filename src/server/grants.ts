@@ -18,7 +18,10 @@ export const grant = (services: ServerServices, principal: Principal, name: stri
     const names = [...new Set([name, ...(request.threads ?? [])])]
     if (names.length > MAX_THREADS) {
       return yield* Effect.fail(
-        fault("TOO_MANY", `one connection watches at most ${MAX_THREADS} threads`, { path: "threads", limit: MAX_THREADS })
+        fault("TOO_MANY", `one connection watches at most ${MAX_THREADS} threads`, {
+          path: "threads",
+          limit: MAX_THREADS
+        })
       )
     }
     const groups: Record<string, string> = {}

@@ -41,7 +41,9 @@ const ROUTES: Readonly<Record<string, Route>> = {
   messages: {
     method: "POST",
     answer: ({ principal, request, services, thread }) =>
-      asJson(Effect.flatMap(readBody(request, checkPostMessage), (body) => postMessage(services, principal, thread, body)))
+      asJson(
+        Effect.flatMap(readBody(request, checkPostMessage), (body) => postMessage(services, principal, thread, body))
+      )
   },
   runs: {
     method: "POST",
@@ -51,7 +53,9 @@ const ROUTES: Readonly<Record<string, Route>> = {
   interrupts: {
     method: "POST",
     answer: ({ principal, request, services, thread }) =>
-      asJson(Effect.flatMap(readBody(request, checkInterrupt), (body) => interruptRun(services, principal, thread, body)))
+      asJson(
+        Effect.flatMap(readBody(request, checkInterrupt), (body) => interruptRun(services, principal, thread, body))
+      )
   },
   entries: {
     method: "GET",
@@ -71,7 +75,10 @@ export const handle = (services: ServerServices, request: Request): Effect.Effec
     return withOrigin(services, request, url, route(services, request, url))
   }).pipe(
     Effect.catchDefect((defect) =>
-      Effect.as(Effect.logError("request failed", defect), refuse(fault("INTERNAL", "the request could not be handled")))
+      Effect.as(
+        Effect.logError("request failed", defect),
+        refuse(fault("INTERNAL", "the request could not be handled"))
+      )
     )
   )
 
@@ -80,7 +87,8 @@ const route = (services: ServerServices, request: Request, url: URL): Effect.Eff
   const found = match === null ? undefined : ROUTES[match[2]!]
   const thread = match === null ? undefined : decodeURIComponentSafe(match[1]!)
   if (found === undefined) return Effect.succeed(refuse(notFound))
-  if (thread === undefined) return Effect.succeed(refuse(fault("BAD_ID", "the thread's name is not encoded well", { path: "thread" })))
+  if (thread === undefined)
+    return Effect.succeed(refuse(fault("BAD_ID", "the thread's name is not encoded well", { path: "thread" })))
   if (request.method !== found.method) {
     const problem = fault("METHOD_NOT_ALLOWED", `this route is for ${found.method}`)
     return Effect.succeed(refuse(problem, { allow: `${found.method}, OPTIONS` }))
@@ -100,7 +108,8 @@ const withOrigin = (services: ServerServices, request: Request, url: URL, answer
     return Effect.succeed(refuse(fault("ORIGIN_REFUSED", "this page's origin is not on the list of allowed origins")))
   }
   const headers = { "access-control-allow-origin": origin, vary: "origin" }
-  if (request.method === "OPTIONS") return Effect.succeed(new Response(null, { status: 204, headers: { ...headers, ...PREFLIGHT } }))
+  if (request.method === "OPTIONS")
+    return Effect.succeed(new Response(null, { status: 204, headers: { ...headers, ...PREFLIGHT } }))
   return Effect.map(answer, (response) => {
     for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
     return response

@@ -20,10 +20,14 @@ const positionOf = ({ id, logId, offset }: Head) => ({ logId, offset, id })
 const orFault = <A>(read: Effect.Effect<A, LogError>): Effect.Effect<A, Fault> =>
   Effect.catch(read, (error) =>
     Effect.andThen(
-      error.reason._tag === "OffsetExpired" ? Effect.void : Effect.logError(error.message),
+      error.reason._tag === "OffsetExpired" ? Effect.void : Effect.logError(causeOf(error)),
       Effect.fail(faultOf(error))
     )
   )
+
+/** For the operator: what the store said; never for clients. */
+const causeOf = ({ message, reason }: LogError): string =>
+  "cause" in reason && reason.cause instanceof Error ? `${message}: ${reason.cause.message}` : message
 
 /** `after`: the reader's offset; `id` and `log`: the entry and history it has there, so that another one is noticed. */
 export const readEntries = (services: ServerServices, principal: Principal, name: string, query: URLSearchParams) =>
@@ -45,10 +49,14 @@ export const readEntries = (services: ServerServices, principal: Principal, name
       return yield* Effect.fail(fault("LOG_CHANGED", "the log has another history; take the view", { head: position }))
     }
     if (after > head.offset) {
-      return yield* Effect.fail(fault("OFFSET_AHEAD", `the log ends at ${head.offset}`, { head: position, path: "after" }))
+      return yield* Effect.fail(
+        fault("OFFSET_AHEAD", `the log ends at ${head.offset}`, { head: position, path: "after" })
+      )
     }
     if (anchored && entries[0]?.id !== id) {
-      return yield* Effect.fail(fault("LOG_CHANGED", "the entry at this offset is another; take the view", { head: position }))
+      return yield* Effect.fail(
+        fault("LOG_CHANGED", "the entry at this offset is another; take the view", { head: position })
+      )
     }
     const page = anchored ? entries.slice(1) : entries
     const last = page.at(-1)?.offset ?? after
@@ -68,7 +76,8 @@ export const readViewPage = (services: ServerServices, principal: Principal, nam
   Effect.gen(function* () {
     const thread = yield* permit(services, principal, "read", name)
     const before = query.get("before")
-    if (before !== null && !isId(before)) return yield* Effect.fail(fault("BAD_ID", "before is not an id", { path: "before" }))
+    if (before !== null && !isId(before))
+      return yield* Effect.fail(fault("BAD_ID", "before is not an id", { path: "before" }))
     const { view } = yield* orFault(readView(services.log, thread))
     const page = before === null ? pageOf(view) : olderThan(view, before)
     return page === undefined ? yield* Effect.fail(notFound) : json({ ok: true, ...page })

@@ -15,18 +15,20 @@ import type { ServerServices } from "./ServerServices.ts"
 export const upstream = (services: ServerServices, gatewayName: string, request: Request): Effect.Effect<Response> => {
   const { gateway } = services
   if (gateway.upstream === undefined || gateway.name !== gatewayName) return Effect.succeed(refuse(notFound))
-  return gateway.upstream(request, (event) => handle(services, event)).pipe(
-    Effect.catch((rejected) =>
-      Effect.as(
-        Effect.logWarning(`upstream call refused: ${rejected.problem}`),
-        // the adapter's status: a gateway reads it, not our catalogue
-        new Response(JSON.stringify({ ok: false, error: fault(rejected.code, rejected.problem) }), {
-          status: rejected.status,
-          headers: { "content-type": "application/json; charset=utf-8" }
-        })
+  return gateway
+    .upstream(request, (event) => handle(services, event))
+    .pipe(
+      Effect.catch((rejected) =>
+        Effect.as(
+          Effect.logWarning(`upstream call refused: ${rejected.problem}`),
+          // the adapter's status: a gateway reads it, not our catalogue
+          new Response(JSON.stringify({ ok: false, error: fault(rejected.code, rejected.problem) }), {
+            status: rejected.status,
+            headers: { "content-type": "application/json; charset=utf-8" }
+          })
+        )
       )
     )
-  )
 }
 
 const handle = (services: ServerServices, event: UpstreamEvent): Effect.Effect<UpstreamReply> => {
@@ -39,7 +41,10 @@ const handle = (services: ServerServices, event: UpstreamEvent): Effect.Effect<U
   return socketInterrupt(services, event.principal, sent.value).pipe(
     Effect.match({ onSuccess: (receipt) => receipt as unknown as Json, onFailure: failed }),
     Effect.catchDefect((defect) =>
-      Effect.as(Effect.logError("upstream call failed", defect), failed(fault("INTERNAL", "the interrupt could not be handled")))
+      Effect.as(
+        Effect.logError("upstream call failed", defect),
+        failed(fault("INTERNAL", "the interrupt could not be handled"))
+      )
     )
   )
 }

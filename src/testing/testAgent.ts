@@ -70,7 +70,12 @@ export const testAgent = <I, O>(agent: Agent<I, O>, options: TestAgentOptions<I>
   })
   const by = options.by ?? { id: "tester" }
   const access = Access.of({ authenticate: () => Effect.succeed(by), authorize: () => Effect.succeed(true) })
-  const ports = Layer.mergeAll(memoryLog(), memoryQueue(), Layer.succeed(Gateway, gateway), Layer.succeed(Access, access))
+  const ports = Layer.mergeAll(
+    memoryLog(),
+    memoryQueue(),
+    Layer.succeed(Gateway, gateway),
+    Layer.succeed(Access, access)
+  )
   const layer = Layer.provideMerge(
     layerBackend({ agents: [agent as Agent], ...(options.context === undefined ? {} : { context: options.context }) }),
     ports
@@ -91,7 +96,8 @@ export const testAgent = <I, O>(agent: Agent<I, O>, options: TestAgentOptions<I>
             body: JSON.stringify(body)
           })
         ),
-        (response) => Effect.promise(() => response.json() as Promise<{ readonly ok: boolean; readonly error?: unknown }>)
+        (response) =>
+          Effect.promise(() => response.json() as Promise<{ readonly ok: boolean; readonly error?: unknown }>)
       )
     if (options.history !== undefined && options.history.length > 0) yield* seed(options.history, next)
     const before = (yield* log.head(THREAD)).offset
@@ -103,7 +109,8 @@ export const testAgent = <I, O>(agent: Agent<I, O>, options: TestAgentOptions<I>
       }
     }
     const started = yield* post("runs", { id: run, agent: agent.name, input: options.input, tags: options.tags })
-    if (!started.ok) return yield* Effect.die(Object.assign(new Error("the run was not accepted"), { fault: started.error }))
+    if (!started.ok)
+      return yield* Effect.die(Object.assign(new Error("the run was not accepted"), { fault: started.error }))
     yield* backend.work({ thread: THREAD, run, epoch: 1 })
     const { entries } = yield* log.read(THREAD, before, { limit: 1_000_000, maxBytes: Number.MAX_SAFE_INTEGER })
     const events = entries.flatMap((entry) => (JSON.parse(entry.body) as Entry).events) as readonly KnownEvent[]
@@ -124,7 +131,10 @@ export const testAgent = <I, O>(agent: Agent<I, O>, options: TestAgentOptions<I>
   )
 }
 
-const seed = Effect.fnUntraced(function* (history: NonNullable<TestAgentOptions<Json>["history"]>, nextId: () => string) {
+const seed = Effect.fnUntraced(function* (
+  history: NonNullable<TestAgentOptions<Json>["history"]>,
+  nextId: () => string
+) {
   const log = yield* ThreadLog
   const head = yield* log.head(THREAD)
   const events = history.map(({ parts, role, text }) => ({

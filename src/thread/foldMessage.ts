@@ -181,14 +181,8 @@ export const toolChanged = (
   return true
 }
 
-export const fileAdded = (
-  folding: Folding,
-  _: RunPlace,
-  event: FileAdded | SourceCited,
-  entry: Entry
-): boolean => {
-  const which =
-    event.type === "file.added" ? { type: "file", id: event.file } : { type: "source", id: event.source }
+export const fileAdded = (folding: Folding, _: RunPlace, event: FileAdded | SourceCited, entry: Entry): boolean => {
+  const which = event.type === "file.added" ? { type: "file", id: event.file } : { type: "source", id: event.source }
   const shown = pick(event as SourceCited, "title", "url", "mediaType", "name")
   addPart(folding, event, entry, { ...which, ...shown, offset: entry.offset } as ViewPart)
   return true

@@ -41,12 +41,6 @@ export interface CheckedPage {
 export interface OrderCounters {
   applied: number
   duplicates: number
-  /** Frames that came before an earlier one. */
-  held: number
-  /** Frames not kept because too much was held or their offset was too far away. */
-  overflowed: number
-  /** Frames of another history than the one shown. */
-  foreign: number
   /** Requests for what was missing. */
   fetches: number
   /** Times the view was taken anew. */
@@ -86,8 +80,6 @@ export interface Order {
 const REMEMBERED = 256
 /** Least time between two looks that strange frames caused. */
 const SUSPECT_MILLIS = 1_000
-/** After this many requests that did not bring what frames had announced, the frames are not believed. */
-const MAX_FRUITLESS = 4
 
 interface Held {
   readonly entry: Entry
@@ -101,25 +93,15 @@ export const createOrder = (options: {
   readonly random: () => number
 }): Order => {
   const { apply, random } = options
-  const counters: OrderCounters = {
-    applied: 0,
-    duplicates: 0,
-    held: 0,
-    overflowed: 0,
-    foreign: 0,
-    fetches: 0,
-    resets: 0
-  }
+  const counters: OrderCounters = { applied: 0, duplicates: 0, fetches: 0, resets: 0 }
   let logId = ""
   /** −1: no position. */
   let offset = -1
   let id = ""
   let recent: (string | undefined)[] = []
   const held = new Map<number, Held>()
-  let heldBytes = 0
-  /** The highest offset that anything named, and the log it was named in. */
+  /** The highest offset that anything named. */
   let wanted = 0
-  let wantedLog = ""
   let gapAt = Infinity
   let lookAt = 0
   let lookedAt = -Infinity
@@ -127,17 +109,17 @@ export const createOrder = (options: {
   let notBefore = -Infinity
   let jitter = random()
   let fetching = false
-  let again = false
   let limited = false
   let wantedBefore = 0
   let failures = 0
-  let fruitless = 0
   let losses = 0
 
-  const gapWait = (now: number) => now + GAP_WAIT_MILLIS * (1 + random())
+  /** The jitter spreads the readers of one thread. */
+  const soon = (now: number) => now + GAP_WAIT_MILLIS * random()
+  const gapWait = (now: number) => soon(now + GAP_WAIT_MILLIS)
   const behind = () => offset < 0 || held.size > 0 || wanted > offset
-  const fits = (entry: Entry) =>
-    entry.offset === offset + 1 && entry.prev === id && (entry.logId === logId || logId === "")
+  const isForeign = (log: string) => log !== logId && logId !== ""
+  const fits = (entry: Entry) => entry.offset === offset + 1 && entry.prev === id && !isForeign(entry.logId)
 
   const accept = (entry: Entry) => {
     offset = entry.offset
@@ -147,81 +129,62 @@ export const createOrder = (options: {
     counters.applied++
     apply(entry)
   }
-  const release = (at: number, item: Held) => {
-    held.delete(at)
-    heldBytes -= item.bytes
-  }
   /** Applies what is held and fits now; what is held below was overtaken. */
   const drain = (now: number) => {
     for (let item = held.get(offset + 1); item; item = held.get(offset + 1)) {
-      release(offset + 1, item)
-      if (!fits(item.entry)) {
-        strange(now)
-        break
-      }
-      accept(item.entry)
+      held.delete(offset + 1)
+      if (fits(item.entry)) accept(item.entry)
+      else suspect(now)
     }
     gapAt = behind() ? gapWait(now) : Infinity
-  }
-  const forget = () => {
-    held.clear()
-    heldBytes = wanted = 0
-    gapAt = Infinity
   }
   const suspect = (now: number) => {
     lookAt = Math.min(lookAt, Math.max(now, lookedAt + SUSPECT_MILLIS))
   }
-  const strange = (now: number) => {
-    counters.foreign++
-    suspect(now)
+  /** The log reaches `at`: what is missing is fetched if it did not come by then. */
+  const want = (at: number, by: number) => {
+    wanted = Math.max(wanted, at)
+    gapAt = Math.min(gapAt, by)
   }
-  const want = (at: number, log: string, by: number) => {
-    if (log !== wantedLog) {
-      wanted = 0
-      wantedLog = log
-    }
-    if (at > wanted) wanted = at
-    if (by < gapAt) gapAt = by
+  const backOff = (now: number, firstMillis: number, times: number) => {
+    notBefore = now + random() * Math.min(30_000, firstMillis * 2 ** times)
   }
   const hold = (entry: Entry, bytes: number, now: number) => {
     const known = held.get(entry.offset)
     if (known) {
       if (known.entry.id === entry.id) counters.duplicates++
-      else strange(now)
-    } else if (
-      (offset >= 0 && entry.offset > offset + MAX_HELD_ENTRIES) ||
-      held.size >= MAX_HELD_ENTRIES ||
-      heldBytes + bytes > MAX_HELD_BYTES
-    ) {
-      counters.overflowed++
-      want(entry.offset, entry.logId, now + GAP_WAIT_MILLIS * random())
-    } else {
-      counters.held++
-      held.set(entry.offset, { entry, bytes, fetch: counters.fetches })
-      heldBytes += bytes
-      want(entry.offset, entry.logId, gapAt === Infinity ? gapWait(now) : gapAt)
+      else suspect(now)
+      return
     }
+    let heldBytes = bytes
+    for (const item of held.values()) heldBytes += item.bytes
+    const hasRoom =
+      (offset < 0 || entry.offset <= offset + MAX_HELD_ENTRIES) &&
+      held.size < MAX_HELD_ENTRIES &&
+      heldBytes <= MAX_HELD_BYTES
+    if (hasRoom) held.set(entry.offset, { entry, bytes, fetch: counters.fetches })
+    want(entry.offset, hasRoom ? gapWait(now) : soon(now))
   }
   /** Everything but the next entry. */
   const outOfOrder = (frame: Frame, bytes: number, now: number) => {
     if (offset >= 0) {
-      if (frame.logId !== logId && logId !== "") return strange(now)
+      if (isForeign(frame.logId)) return suspect(now)
       if (frame.offset <= offset) {
         const known = frame.offset > offset - REMEMBERED ? recent[frame.offset % REMEMBERED] : undefined
         counters.duplicates++
         // Older than what is remembered: a late copy, or a log that was set back. A look soon tells.
         if (!known) lookAt = Math.min(lookAt, now + SILENCE_MILLIS)
-        else if (known !== frame.id) strange(now)
+        else if (known !== frame.id) suspect(now)
         // Only the newest offset is a sign of life: a log that was set back repeats lower ones.
         else if (frame.offset === offset) heardAt = now
         return
       }
       heardAt = now
-      if (frame.offset === offset + 1 && isEntry(frame)) return strange(now)
+      if (frame.offset === offset + 1 && isEntry(frame)) return suspect(now)
     }
     if (isEntry(frame)) hold(frame, bytes, now)
-    // Who publishes a head does not publish the entry; the jitter spreads the readers of one thread.
-    else want(frame.offset, frame.logId, now + GAP_WAIT_MILLIS * random())
+    // Who publishes a head does not publish the entry.
+    else want(frame.offset, soon(now))
   }
   /** The highest offset that is neither applied nor held, or `undefined` for "up to the head". */
   const lastMissing = () => {
@@ -245,10 +208,9 @@ export const createOrder = (options: {
       return offset !== before
     },
     reveal: (at, now) => {
-      if (at > offset) want(at, offset < 0 ? wantedLog : logId, gapWait(now))
+      if (at > offset) want(at, gapWait(now))
     },
     check: (now) => {
-      again = fetching
       lookAt = now
       notBefore = -Infinity
     },
@@ -261,7 +223,6 @@ export const createOrder = (options: {
       const missing = offset >= 0 && behind() && gapAt <= now
       const why = missing ? "gap" : lookAt <= now ? "check" : "silence"
       fetching = true
-      again = false
       counters.fetches++
       // Whoever heard something strange before now gets the answer from this request.
       lookAt = gapAt = Infinity
@@ -282,11 +243,10 @@ export const createOrder = (options: {
     },
     fetched: (page, now) => {
       fetching = false
-      failures = 0
-      notBefore = -Infinity
       lookedAt = now
+      notBefore = -Infinity
       const before = offset
-      if (page.logId !== logId && logId !== "") return "changed"
+      if (isForeign(page.logId)) return "changed"
       for (const entry of page.entries) {
         if (entry.offset <= offset) continue
         if (!fits(entry)) return "changed"
@@ -294,43 +254,37 @@ export const createOrder = (options: {
       }
       const head = page.head
       if (head.offset === offset && head.id !== id) return "changed"
-      losses = 0
+      failures = losses = 0
       for (const [at, item] of held) {
         // Log first, publish second: what came before the request and lies beyond the head does not exist.
-        if (at <= offset || (at > head.offset && item.fetch < counters.fetches)) release(at, item)
+        if (at <= offset || (at > head.offset && item.fetch < counters.fetches)) held.delete(at)
       }
       // What frames announced before the request is as far as the head, or is not.
       wanted = wanted === wantedBefore ? head.offset : Math.max(wanted, head.offset)
       drain(now)
-      fruitless = offset === before && behind() ? fruitless + 1 : 0
-      if (fruitless >= MAX_FRUITLESS) {
-        forget()
-        fruitless = 0
-      }
-      if (again || (page.more && !limited && offset !== before)) lookAt = now
-      return offset === before ? "nothing" : "applied"
+      if (offset === before) return "nothing"
+      if (page.more && !limited) lookAt = now
+      return "applied"
     },
     failed: (now, waitMillis = 0) => {
       fetching = false
       lookedAt = now
       // Whatever asked is still unanswered.
       lookAt = now
-      notBefore = now + waitMillis + random() * Math.min(30_000, 250 * 2 ** failures++)
+      backOff(now + waitMillis, 250, failures++)
       if (behind()) gapAt = now
     },
     lost: (now) => {
       fetching = false
       offset = -1
-      forget()
-      lookAt = now
+      held.clear()
+      wanted = 0
       // A backend that contradicts itself is asked ever less often.
-      notBefore = losses === 0 ? -Infinity : now + random() * Math.min(30_000, 500 * 2 ** losses)
-      losses++
+      backOff(now, losses && 500, losses++)
     },
     reset: (position, now) => {
       fetching = false
       failures = 0
-      fruitless = 0
       lookedAt = now
       counters.resets++
       logId = position.logId
@@ -338,11 +292,7 @@ export const createOrder = (options: {
       id = position.id
       recent = []
       recent[offset % REMEMBERED] = id
-      for (const [at, item] of held) {
-        if (at <= offset || (logId !== "" && item.entry.logId !== logId)) release(at, item)
-      }
-      if (wantedLog !== logId && logId !== "") wanted = 0
-      lookAt = again ? now : Infinity
+      for (const [at, item] of held) if (at <= offset || isForeign(item.entry.logId)) held.delete(at)
       drain(now)
     }
   }

@@ -127,8 +127,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   })
 
   /** The store's clock, as far as the last reply tells. Never goes back. */
-  const storeNow = () =>
-    (lastAt = Math.max(lastAt, head === undefined ? now() : head.now + (now() - headSeenAt)))
+  const storeNow = () => (lastAt = Math.max(lastAt, head === undefined ? now() : head.now + (now() - headSeenAt)))
 
   const setHead = (next: Head, appended?: Control) => {
     if (appended !== undefined) control = appended
@@ -176,7 +175,10 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     if (!fresh) asked.clear()
     let notes = noNotes
     if (outside || needsHead) {
-      const readings = [outside ? readNotes(batch) : noReading, needsHead ? readHead(() => outside) : Effect.void] as const
+      const readings = [
+        outside ? readNotes(batch) : noReading,
+        needsHead ? readHead(() => outside) : Effect.void
+      ] as const
       ;[notes] = yield* Effect.all(readings, { concurrency: 2 })
       if (needsHead) yield* standAside
     }
@@ -224,10 +226,12 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     })
   const knock = Effect.suspend(() => {
     counters.knocks++
-    return Effect.map(persist(log.knock(thread, me), () => false), (knocked) => setHead(knocked))
+    return Effect.map(
+      persist(log.knock(thread, me), () => false),
+      (knocked) => setHead(knocked)
+    )
   })
-  const othersTurn = () =>
-    head!.knock !== null && head!.knock.by !== me && head!.now - head!.knock.at < KNOCK_MILLIS
+  const othersTurn = () => head!.knock !== null && head!.knock.by !== me && head!.now - head!.knock.at < KNOCK_MILLIS
 
   /** Whoever reads a foreign knock waits until it is gone, or for long enough. */
   const standAside = Effect.gen(function* () {
@@ -242,7 +246,11 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     const keys = new Set(batch.flatMap(({ command }) => noteKeys(command)).filter((key) => !asked.has(key)))
     yield* Effect.forEach(
       keys,
-      (key) => Effect.map(persist(log.note(thread, key), () => true), (value) => asked.set(key, value)),
+      (key) =>
+        Effect.map(
+          persist(log.note(thread, key), () => true),
+          (value) => asked.set(key, value)
+        ),
       { concurrency: 8, discard: true }
     )
     const found = new Map<string, Json>()
@@ -376,7 +384,11 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       publisher.tick(time)
       // also while an append before them is not settled: these were never sent
       const given = pending.expire(time - GIVE_UP_MILLIS)
-      if (given.length > 0) tell(given, given.map(() => ({ ok: false, fault: trouble })))
+      if (given.length > 0)
+        tell(
+          given,
+          given.map(() => ({ ok: false, fault: trouble }))
+        )
     },
     busy: () => draining || !pending.isEmpty() || lines.size > 0 || publisher.busy(),
     hasLines: () => lines.size > 0,

@@ -3,4 +3,7 @@ import { createHash } from "node:crypto"
 import canonicalize from "canonicalize"
 import type { Json } from "../protocol/Json.ts"
 
-export const digestOf = (value: Json): string => createHash("sha256").update(canonicalize(value) ?? "").digest("base64url")
+export const digestOf = (value: Json): string =>
+  createHash("sha256")
+    .update(canonicalize(value) ?? "")
+    .digest("base64url")

@@ -23,7 +23,12 @@ export interface Draft {
 
 export const draftOf = (
   batch: readonly Waiting[],
-  before: { readonly control: Control; readonly offset: number; readonly now: number; readonly notes: ReadonlyMap<string, Json> }
+  before: {
+    readonly control: Control
+    readonly offset: number
+    readonly now: number
+    readonly notes: ReadonlyMap<string, Json>
+  }
 ): Draft => {
   const offset = before.offset + 1
   const events: Event[] = []

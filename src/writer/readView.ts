@@ -71,7 +71,14 @@ const usableSnapshot = (log: ThreadLogService, thread: ThreadKey) =>
 
 export const snapshotOf = (view: View): Snapshot => {
   const json = view as unknown as Json
-  return { logId: view.logId, offset: view.offset, id: view.id, foldVersion: FOLD_VERSION, hash: hashOf(json), view: json }
+  return {
+    logId: view.logId,
+    offset: view.offset,
+    id: view.id,
+    foldVersion: FOLD_VERSION,
+    hash: hashOf(json),
+    view: json
+  }
 }
 const hashOf = (view: Json): string => createHash("sha256").update(JSON.stringify(view)).digest("base64url")
 

@@ -27,7 +27,9 @@ const pause = (attempt: number) =>
 export const persist = <A>(read: Effect.Effect<A, LogError>, giveUp: () => boolean): Effect.Effect<A, LogError> => {
   const attempt = (n: number): Effect.Effect<A, LogError> =>
     Effect.catch(read, (error) =>
-      error.reason._tag === "LogUnavailable" && !giveUp() ? Effect.andThen(pause(n), attempt(n + 1)) : Effect.fail(error)
+      error.reason._tag === "LogUnavailable" && !giveUp()
+        ? Effect.andThen(pause(n), attempt(n + 1))
+        : Effect.fail(error)
     )
   return attempt(0)
 }

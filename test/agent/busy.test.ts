@@ -20,7 +20,10 @@ describe("a start while a run of the agent is unfinished", () => {
       assert.deepStrictEqual(world.jobs, [job("r1")])
       const first = yield* world.work(world.second)
       // a job of the queued one that comes early takes nothing
-      assert.deepStrictEqual(yield* ended(yield* world.work(world.first, job("r2"))), { type: "skipped", why: "RUN_NOT_WAITING" })
+      assert.deepStrictEqual(yield* ended(yield* world.work(world.first, job("r2"))), {
+        type: "skipped",
+        why: "RUN_NOT_WAITING"
+      })
       gates["r1"]!.open()
       yield* ended(first)
       assert.deepStrictEqual(world.jobs, [job("r2")])
@@ -39,7 +42,9 @@ describe("a start while a run of the agent is unfinished", () => {
         agentOf("a", async (run) => {
           if (run.id === "r1") await asked.passed
           const history = await run.history()
-          told[run.id] = history.flatMap(({ parts, role }) => parts.flatMap((part) => (part.type === "text" ? [`${role}: ${part.text}`] : [])))
+          told[run.id] = history.flatMap(({ parts, role }) =>
+            parts.flatMap((part) => (part.type === "text" ? [`${role}: ${part.text}`] : []))
+          )
           await run.text(`answer of ${run.id}`)
         })
       ])
@@ -71,10 +76,14 @@ describe("a start while a run of the agent is unfinished", () => {
   it.effect("replace: the first is cancelled, the second begins when it has ended", () =>
     Effect.gen(function* () {
       const world = yield* makeBackends([
-        agentOf("a", async (run) => {
-          if (run.id === "r1") await aborted(run)
-          return run.id
-        }, { onBusy: "replace" })
+        agentOf(
+          "a",
+          async (run) => {
+            if (run.id === "r1") await aborted(run)
+            return run.id
+          },
+          { onBusy: "replace" }
+        )
       ])
       yield* world.start("r1", "a")
       const first = yield* world.work(world.second)
@@ -91,10 +100,14 @@ describe("a start while a run of the agent is unfinished", () => {
       const end = gate()
       let running = 0
       const world = yield* makeBackends([
-        agentOf("a", async () => {
-          running++
-          await end.passed
-        }, { onBusy: "parallel" })
+        agentOf(
+          "a",
+          async () => {
+            running++
+            await end.passed
+          },
+          { onBusy: "parallel" }
+        )
       ])
       yield* world.start("r1", "a")
       yield* world.start("r2", "a")
@@ -143,8 +156,14 @@ describe("steering", () => {
       assert.deepStrictEqual(heard, [[], ["ann: shorter", "ann: in French"], []])
       const { runs } = yield* world.view()
       const [run] = runs
-      assert.deepStrictEqual(run?.interrupts.map(({ state }) => state), ["applied", "applied"])
-      assert.deepStrictEqual(run?.interrupts.map(({ step }) => step), [run?.steps[0]?.id, run?.steps[0]?.id])
+      assert.deepStrictEqual(
+        run?.interrupts.map(({ state }) => state),
+        ["applied", "applied"]
+      )
+      assert.deepStrictEqual(
+        run?.interrupts.map(({ step }) => step),
+        [run?.steps[0]?.id, run?.steps[0]?.id]
+      )
     })
   )
   it.effect("stays in log order when the first one's words are slow to come from the log", () =>
@@ -163,7 +182,9 @@ describe("steering", () => {
           log: (log) => ({
             ...log,
             note: (thread, key) =>
-              key.startsWith("interrupt/") && ++notes === slowNote ? Effect.delay(log.note(thread, key), 500) : log.note(thread, key)
+              key.startsWith("interrupt/") && ++notes === slowNote
+                ? Effect.delay(log.note(thread, key), 500)
+                : log.note(thread, key)
           })
         }
       )

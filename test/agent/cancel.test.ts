@@ -36,72 +36,81 @@ describe("cancelling a run", () => {
     })
   )
   for (const graceMillis of [undefined, 0, 1_000]) {
-    it.effect(`inside a tool that ignores the signal: the run ends after ${graceMillis ?? 5_000} ms, and nothing is kept after that`, () =>
+    it.effect(
+      `inside a tool that ignores the signal: the run ends after ${graceMillis ?? 5_000} ms, and nothing is kept after that`,
+      () =>
+        Effect.gen(function* () {
+          const world = yield* makeBackends([
+            agentOf("a", async (run) => {
+              await run
+                .tool("deaf", {}, () => late.passed as Promise<string>)
+                .catch((error: unknown) => (thrown = error))
+              await run.text("too late")
+              run.status("too late")
+              await run.tool("more", {}, () => true).catch((error: unknown) => (refused = error))
+              done = true
+            })
+          ])
+          const late = gate()
+          let thrown: unknown
+          let refused: unknown
+          let done = false
+          yield* world.start("r", "a")
+          const working = yield* world.work(world.second)
+          yield* flush
+          yield* world.interrupt({ kind: "cancel", run: "r", ...(graceMillis === undefined ? {} : { graceMillis }) })
+          const grace = graceMillis ?? 5_000
+          if (grace > 0) {
+            yield* pass(grace - 50)
+            assert.deepStrictEqual(world.outcomes("r"), [])
+          }
+          assert.deepStrictEqual(yield* ended(working, 300), { type: "finished", outcome: "cancelled" })
+          const before = world.events()
+          const { messages } = yield* world.view()
+          assert.deepInclude(messages[0]?.parts[0], { type: "tool", state: "done", outcome: { type: "cancelled" } })
+          late.open("at last")
+          yield* passUntil(() => done, 1_000)
+          yield* pass(200)
+          assert.deepStrictEqual(world.events(), before)
+          assert.instanceOf(thrown, RunAborted)
+          assert.instanceOf(refused, RunAborted)
+        })
+    )
+  }
+  it.effect(
+    "a second cancel changes nothing, the same id gets the same verdict, and after the end it is refused as over",
+    () =>
       Effect.gen(function* () {
+        let aborts = 0
         const world = yield* makeBackends([
           agentOf("a", async (run) => {
-            await run.tool("deaf", {}, () => late.passed as Promise<string>).catch((error: unknown) => (thrown = error))
-            await run.text("too late")
-            run.status("too late")
-            await run.tool("more", {}, () => true).catch((error: unknown) => (refused = error))
-            done = true
+            run.signal.addEventListener("abort", () => aborts++)
+            await aborted(run)
+            await gateToEnd.passed
           })
         ])
-        const late = gate()
-        let thrown: unknown
-        let refused: unknown
-        let done = false
+        const gateToEnd = gate()
         yield* world.start("r", "a")
         const working = yield* world.work(world.second)
         yield* flush
-        yield* world.interrupt({ kind: "cancel", run: "r", ...(graceMillis === undefined ? {} : { graceMillis }) })
-        const grace = graceMillis ?? 5_000
-        if (grace > 0) {
-          yield* pass(grace - 50)
-          assert.deepStrictEqual(world.outcomes("r"), [])
-        }
-        assert.deepStrictEqual(yield* ended(working, 300), { type: "finished", outcome: "cancelled" })
-        const before = world.events()
-        const { messages } = yield* world.view()
-        assert.deepInclude(messages[0]?.parts[0], { type: "tool", state: "done", outcome: { type: "cancelled" } })
-        late.open("at last")
-        yield* passUntil(() => done, 1_000)
-        yield* pass(200)
-        assert.deepStrictEqual(world.events(), before)
-        assert.instanceOf(thrown, RunAborted)
-        assert.instanceOf(refused, RunAborted)
+        const id = world.nextId()
+        const first = yield* world.interrupt({ id, kind: "cancel", run: "r" })
+        const again = yield* world.interrupt({ id, kind: "cancel", run: "r" }, world.second.backend)
+        assert.deepStrictEqual(again, first)
+        assert.strictEqual(
+          (yield* world.interrupt({ id, kind: "cancel", run: "r", reason: "other" })).error?.code,
+          "DUPLICATE_DIFFERENT"
+        )
+        yield* world.interrupt({ kind: "cancel", run: "r" })
+        yield* flush
+        gateToEnd.open()
+        yield* ended(working)
+        assert.strictEqual(aborts, 1)
+        assert.strictEqual(world.outcomes("r").length, 1)
+        assert.strictEqual((yield* world.interrupt({ kind: "cancel", run: "r" })).error?.code, "RUN_TERMINAL")
+        assert.deepStrictEqual(yield* world.interrupt({ id, kind: "cancel", run: "r" }), first)
+        assert.strictEqual((yield* world.interrupt({ kind: "cancel", run: "nobody" })).error?.code, "NOT_FOUND")
       })
-    )
-  }
-  it.effect("a second cancel changes nothing, the same id gets the same verdict, and after the end it is refused as over", () =>
-    Effect.gen(function* () {
-      let aborts = 0
-      const world = yield* makeBackends([
-        agentOf("a", async (run) => {
-          run.signal.addEventListener("abort", () => aborts++)
-          await aborted(run)
-          await gateToEnd.passed
-        })
-      ])
-      const gateToEnd = gate()
-      yield* world.start("r", "a")
-      const working = yield* world.work(world.second)
-      yield* flush
-      const id = world.nextId()
-      const first = yield* world.interrupt({ id, kind: "cancel", run: "r" })
-      const again = yield* world.interrupt({ id, kind: "cancel", run: "r" }, world.second.backend)
-      assert.deepStrictEqual(again, first)
-      assert.strictEqual((yield* world.interrupt({ id, kind: "cancel", run: "r", reason: "other" })).error?.code, "DUPLICATE_DIFFERENT")
-      yield* world.interrupt({ kind: "cancel", run: "r" })
-      yield* flush
-      gateToEnd.open()
-      yield* ended(working)
-      assert.strictEqual(aborts, 1)
-      assert.strictEqual(world.outcomes("r").length, 1)
-      assert.strictEqual((yield* world.interrupt({ kind: "cancel", run: "r" })).error?.code, "RUN_TERMINAL")
-      assert.deepStrictEqual(yield* world.interrupt({ id, kind: "cancel", run: "r" }), first)
-      assert.strictEqual((yield* world.interrupt({ kind: "cancel", run: "nobody" })).error?.code, "NOT_FOUND")
-    })
   )
   it.effect("a run that waits for a worker ends in the same entry, and its job finds nothing to do", () =>
     Effect.gen(function* () {
@@ -131,7 +140,10 @@ describe("cancelling a run", () => {
       assert.deepStrictEqual(world.outcomes("r2"), [{ type: "cancelled" }])
       first.open()
       yield* ended(working)
-      assert.deepStrictEqual(world.jobs.map(({ run }) => run), ["r3"])
+      assert.deepStrictEqual(
+        world.jobs.map(({ run }) => run),
+        ["r3"]
+      )
     })
   )
   it.effect("an agent that throws the abort's reason is cancelled, not failed", () =>

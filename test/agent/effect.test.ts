@@ -8,7 +8,9 @@ import type { Agent } from "../../src/agent/defineAgent.ts"
 import { flush, textOf } from "../writer/world.ts"
 import { ended, makeBackends } from "./world.ts"
 
-class Search extends Context.Service<Search, { readonly find: (q: string) => Effect.Effect<string, NotFound> }>()("test/Search") {}
+class Search extends Context.Service<Search, { readonly find: (q: string) => Effect.Effect<string, NotFound> }>()(
+  "test/Search"
+) {}
 class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { q: Schema.String }) {}
 
 describe("an agent as an Effect program", () => {
@@ -30,7 +32,9 @@ describe("an agent as an Effect program", () => {
             return yield* run.step("sum up", Effect.succeed([found, missing]))
           })
       }).pipe(
-        Effect.provideService(Search, { find: (q) => (q === "" ? Effect.fail(new NotFound({ q })) : Effect.succeed(`found ${q}`)) })
+        Effect.provideService(Search, {
+          find: (q) => (q === "" ? Effect.fail(new NotFound({ q })) : Effect.succeed(`found ${q}`))
+        })
       )
       const world = yield* makeBackends([agent as Agent])
       yield* world.start("r", "a")

@@ -74,7 +74,9 @@ describe("what is not JSON", () => {
           () => run.status(7 as never),
           () => run.file({ url: 7, mediaType: "text/plain" } as never)
         ]) {
-          await (async () => call())().catch((error: { fault?: { path?: string } }) => told.push(error.fault?.path ?? "none"))
+          await (async () => call())().catch((error: { fault?: { path?: string } }) =>
+            told.push(error.fault?.path ?? "none")
+          )
         }
         return told
       }),
@@ -95,7 +97,9 @@ describe("what is not JSON", () => {
           () => run.tool("t", huge, () => 1),
           () => run.source({ title: huge })
         ]) {
-          await (async () => call())().catch((error: { fault?: { code: string } }) => told.push(error.fault?.code ?? "none"))
+          await (async () => call())().catch((error: { fault?: { code: string } }) =>
+            told.push(error.fault?.code ?? "none")
+          )
         }
         return told
       }),
@@ -114,7 +118,10 @@ describe("how a run ends", () => {
       output: z.object({ cited: z.array(z.number()) }),
       run: async () => ({ cited: ["x"] }) as never
     })
-    expect((await testAgent(agent, { input })).outcome).toMatchObject({ type: "failed", error: { code: "BAD_OUTPUT", path: "cited[0]" } })
+    expect((await testAgent(agent, { input })).outcome).toMatchObject({
+      type: "failed",
+      error: { code: "BAD_OUTPUT", path: "cited[0]" }
+    })
   })
   it("the schema's output is the result: defaults and transforms apply, in and out", async () => {
     const agent = defineAgent({
@@ -126,26 +133,48 @@ describe("how a run ends", () => {
     expect((await testAgent(agent, { input: { n: "21" } })).result).toEqual({ twice: 42, unit: "m" })
   })
   it("a result that is not JSON, or fits no entry, is failed and says why", async () => {
-    expect((await testAgent(agentOf("a", async () => ({ a: 1n })), { input })).outcome).toMatchObject({ type: "failed", error: { code: "BAD_OUTPUT", path: "result.a" } })
-    const { outcome } = await testAgent(agentOf("a", async (run) => {
-      await run.text("said")
-      return "x".repeat(300_000)
-    }), { input })
+    expect(
+      (
+        await testAgent(
+          agentOf("a", async () => ({ a: 1n })),
+          { input }
+        )
+      ).outcome
+    ).toMatchObject({ type: "failed", error: { code: "BAD_OUTPUT", path: "result.a" } })
+    const { outcome } = await testAgent(
+      agentOf("a", async (run) => {
+        await run.text("said")
+        return "x".repeat(300_000)
+      }),
+      { input }
+    )
     expect(outcome).toMatchObject({ type: "failed", error: { code: "TOO_LARGE" } })
   })
   it("an AgentError is shown, another error is not", async () => {
-    const shown = await testAgent(agentOf("a", () => Promise.reject(new AgentError("come back later", { retryable: true }))), { input })
-    expect(shown.outcome).toMatchObject({ type: "failed", error: { code: "AGENT_FAILED", message: "come back later", retryable: true } })
-    const hidden = await testAgent(agentOf("a", () => Promise.reject(new Error("password is hunter2"))), { input })
+    const shown = await testAgent(
+      agentOf("a", () => Promise.reject(new AgentError("come back later", { retryable: true }))),
+      { input }
+    )
+    expect(shown.outcome).toMatchObject({
+      type: "failed",
+      error: { code: "AGENT_FAILED", message: "come back later", retryable: true }
+    })
+    const hidden = await testAgent(
+      agentOf("a", () => Promise.reject(new Error("password is hunter2"))),
+      { input }
+    )
     expect(hidden.outcome).toMatchObject({ type: "failed", error: { code: "AGENT_FAILED" } })
     expect(JSON.stringify(hidden.events)).not.toContain("hunter2")
     expect(hidden.result).toBeUndefined()
   })
   it("what is still open is closed, in the same entry", async () => {
-    const { events } = await testAgent(agentOf("a", async (run) => {
-      await run.text("half a sen")
-      throw new Error("oops")
-    }), { input })
+    const { events } = await testAgent(
+      agentOf("a", async (run) => {
+        await run.text("half a sen")
+        throw new Error("oops")
+      }),
+      { input }
+    )
     expect(typesOf(events).slice(-2)).toEqual(["text.finished", "run.finished"])
   })
 })
@@ -171,7 +200,11 @@ describe("calling another agent", () => {
       { input }
     )
     expect(result).toEqual([{ twice: 2 }, { twice: 4 }])
-    expect(only(events, "run.accepted").slice(1).map(({ parent }) => parent?.run)).toEqual([view.runs[0]?.id, view.runs[0]?.id])
+    expect(
+      only(events, "run.accepted")
+        .slice(1)
+        .map(({ parent }) => parent?.run)
+    ).toEqual([view.runs[0]?.id, view.runs[0]?.id])
     expect(new Set(view.runs.map(({ id }) => id)).size).toBe(3)
     expect(view.runs.every(({ state }) => state === "finished")).toBe(true)
     expect(text).toBe("done")
@@ -207,7 +240,10 @@ describe("calling another agent", () => {
         await new Promise<void>((resolve) => run.signal.addEventListener("abort", () => resolve()))
         return run.call(slow, {})
       }),
-      { input, interruptAt: (event) => (event.type === "run.started" ? { kind: "cancel", graceMillis: 2_000 } : undefined) }
+      {
+        input,
+        interruptAt: (event) => (event.type === "run.started" ? { kind: "cancel", graceMillis: 2_000 } : undefined)
+      }
     )
     expect(early.outcome.type).toBe("cancelled")
     expect(early.view.runs.every(({ state }) => state === "finished")).toBe(true)

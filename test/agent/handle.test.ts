@@ -78,7 +78,11 @@ describe("what a run says", () => {
       { input }
     )
     expect(only(events, "reasoning.started").map(({ visible }) => visible)).toEqual(["summary"])
-    expect(only(events, "reasoning.delta").map(({ text }) => text).join("")).toBe("hm, right")
+    expect(
+      only(events, "reasoning.delta")
+        .map(({ text }) => text)
+        .join("")
+    ).toBe("hm, right")
   })
   it("steps nest, and what is said inside of one names it", async () => {
     const { events, result, view } = await testAgent(
@@ -100,7 +104,10 @@ describe("what a run says", () => {
     expect(inner?.parent).toBe(outer?.step)
     expect(only(events, "text.started").map(({ step }) => step)).toEqual([outer?.step, inner?.step])
     expect(only(events, "tool.started")[0]?.step).toBe(inner?.step)
-    expect(view.runs[0]?.steps.map(({ name, state }) => [name, state])).toEqual([["outer", "completed"], ["inner", "completed"]])
+    expect(view.runs[0]?.steps.map(({ name, state }) => [name, state])).toEqual([
+      ["outer", "completed"],
+      ["inner", "completed"]
+    ])
   })
   it("a step that throws is failed, and throws on", async () => {
     const { outcome, view } = await testAgent(
@@ -135,12 +142,26 @@ describe("what a run says", () => {
       }),
       { input }
     )
-    expect(result).toEqual([{ q: "x", secret: "hunter2" }, { q: "x", secret: "hunter2" }])
+    expect(result).toEqual([
+      { q: "x", secret: "hunter2" },
+      { q: "x", secret: "hunter2" }
+    ])
     expect(new Set(keys).size).toBe(2)
     expect(JSON.stringify(only(events, "tool.finished"))).not.toContain("hunter2")
-    expect(only(events, "tool.progress").map(({ append }) => append ?? "").join("")).toBe("abab")
+    expect(
+      only(events, "tool.progress")
+        .map(({ append }) => append ?? "")
+        .join("")
+    ).toBe("abab")
     const part = view.messages[0]!.parts[0]!
-    expect(part).toMatchObject({ type: "tool", name: "search", title: "Search", input: { q: "x" }, label: "half", outcome: { type: "ok", output: { q: "x" } } })
+    expect(part).toMatchObject({
+      type: "tool",
+      name: "search",
+      title: "Search",
+      input: { q: "x" },
+      label: "half",
+      outcome: { type: "ok", output: { q: "x" } }
+    })
     expect(typesOf(events).indexOf("tool.called")).toBeLessThan(typesOf(events).indexOf("tool.progress"))
   })
   it("tool: an AgentError is shown, any other error is not; both reach the caller as they were", async () => {
@@ -167,7 +188,9 @@ describe("what a run says", () => {
     const { outcome, result } = await testAgent(
       agentOf("a", async (run) => {
         await run.tool("big", {}, () => large).catch((error: Error) => messages.push(error.message))
-        await run.tool("huge", {}, () => large.repeat(4), { show: () => 0 }).catch((error: Error) => messages.push(error.message))
+        await run
+          .tool("huge", {}, () => large.repeat(4), { show: () => 0 })
+          .catch((error: Error) => messages.push(error.message))
         return (await run.tool("shown", {}, () => large, { show: (all) => all.length })).length
       }),
       { input }
@@ -185,12 +208,17 @@ describe("what a run says", () => {
       }),
       { input }
     )
-    expect(outcome).toMatchObject({ type: "completed", result: 'tool "pay": the key "order 7" was used before in this run' })
+    expect(outcome).toMatchObject({
+      type: "completed",
+      result: 'tool "pay": the key "order 7" was used before in this run'
+    })
   })
   it("tools that run side by side with large results all end", async () => {
     const { events, result } = await testAgent(
       agentOf("a", async (run) => {
-        const sizes = await Promise.all(Array.from({ length: 12 }, (_, n) => run.tool(`t${n}`, {}, () => "y".repeat(40_000))))
+        const sizes = await Promise.all(
+          Array.from({ length: 12 }, (_, n) => run.tool(`t${n}`, {}, () => "y".repeat(40_000)))
+        )
         return sizes.length
       }),
       { input }
@@ -202,7 +230,13 @@ describe("what a run says", () => {
     const { result, view } = await testAgent(
       agentOf("a", async (run) => [
         run.source({ id: "s", title: "Manual", url: "https://example.com/m" }),
-        run.file({ url: "https://example.com/f.csv", mediaType: "text/csv", name: "f.csv", bytes: 10, sha256: "ab".repeat(32) })
+        run.file({
+          url: "https://example.com/f.csv",
+          mediaType: "text/csv",
+          name: "f.csv",
+          bytes: 10,
+          sha256: "ab".repeat(32)
+        })
       ]),
       { input }
     )
@@ -241,7 +275,9 @@ describe("what a run says", () => {
         seen.push(await plan.get())
         plan.set({ steps: ["one"] })
         await plan.patch([{ op: "add", path: "/steps/-", value: "two" }])
-        await plan.patch([{ op: "remove", path: "/nowhere" }]).catch((error: { fault: { code: string } }) => seen.push(error.fault.code))
+        await plan
+          .patch([{ op: "remove", path: "/nowhere" }])
+          .catch((error: { fault: { code: string } }) => seen.push(error.fault.code))
         seen.push(await plan.get())
         run.state().set(7)
       }),
@@ -274,7 +310,10 @@ describe("what a run says", () => {
     expect(only(events, "text.delta").map(({ text }) => text)).toEqual(["raw"])
   })
   it("pipe: with the adapter it is given or the agent's own, and says what is missing", async () => {
-    const adapter = async (stream: AsyncIterable<string>, run: { readonly raw: (event: never) => Promise<void>; readonly status: (label: string) => void }) => {
+    const adapter = async (
+      stream: AsyncIterable<string>,
+      run: { readonly raw: (event: never) => Promise<void>; readonly status: (label: string) => void }
+    ) => {
       let count = 0
       for await (const part of stream) {
         run.status(part)

@@ -39,18 +39,35 @@ describe("a job", () => {
       const working = yield* world.work(world.second)
       yield* pass(20_000, 250)
       for (const epoch of [1, 2, 3]) {
-        assert.deepStrictEqual(yield* ended(yield* world.work(world.first, job("r", epoch))), { type: "skipped", why: "RUN_NOT_WAITING" })
+        assert.deepStrictEqual(yield* ended(yield* world.work(world.first, job("r", epoch))), {
+          type: "skipped",
+          why: "RUN_NOT_WAITING"
+        })
       }
       end.open()
       assert.deepStrictEqual(yield* ended(working), { type: "finished", outcome: "completed" })
-      assert.deepStrictEqual(yield* ended(yield* world.work(world.first, job("r"))), { type: "skipped", why: "RUN_TERMINAL" })
-      assert.deepStrictEqual(yield* ended(yield* world.work(world.first, job("nobody"))), { type: "skipped", why: "RUN_TERMINAL" })
+      assert.deepStrictEqual(yield* ended(yield* world.work(world.first, job("r"))), {
+        type: "skipped",
+        why: "RUN_TERMINAL"
+      })
+      assert.deepStrictEqual(yield* ended(yield* world.work(world.first, job("nobody"))), {
+        type: "skipped",
+        why: "RUN_TERMINAL"
+      })
     })
   )
   it.effect("that is not one of ours is skipped", () =>
     Effect.gen(function* () {
       const world = yield* makeBackends([agentOf("a", async () => {})])
-      for (const raw of [null, "x", 1, {}, { thread: "main/t1" }, { thread: 1, run: "r", epoch: 1 }, { thread: "main/t1", run: "r", epoch: 1.5 }]) {
+      for (const raw of [
+        null,
+        "x",
+        1,
+        {},
+        { thread: "main/t1" },
+        { thread: 1, run: "r", epoch: 1 },
+        { thread: "main/t1", run: "r", epoch: 1.5 }
+      ]) {
         assert.deepStrictEqual(yield* world.first.backend.work(raw), { type: "skipped", why: "BAD_SHAPE" })
       }
       assert.strictEqual(world.events().length, 0)
@@ -82,7 +99,8 @@ describe("a job", () => {
     Effect.gen(function* () {
       let down = false
       const world = yield* makeBackends([agentOf("a", async () => "done")], {
-        log: (log) => faultyLog(log, { script: (operation) => (down && operation === "note" ? "unavailable" : undefined) })
+        log: (log) =>
+          faultyLog(log, { script: (operation) => (down && operation === "note" ? "unavailable" : undefined) })
       })
       yield* world.start("r", "a")
       down = true
@@ -102,7 +120,9 @@ describe("the sweeper", () => {
         due: (before, limit) => Effect.map(log.due(before, limit), (threads) => ["main/bad", "main/worse", ...threads]),
         head: (thread) =>
           thread === "main/bad"
-            ? Effect.fail(new LogError({ operation: "head", reason: new LogCorrupt({ thread, offset: 1, problem: "gone" }) }))
+            ? Effect.fail(
+                new LogError({ operation: "head", reason: new LogCorrupt({ thread, offset: 1, problem: "gone" }) })
+              )
             : thread === "main/worse"
               ? Effect.map(log.head(thread), (head) => ({ ...head, control: { v: 99 } }))
               : log.head(thread)
@@ -233,7 +253,9 @@ describe("consume", () => {
           Effect.suspend(() => {
             asked++
             if (asked === 5) return Effect.succeed([made])
-            return asked > 5 ? Effect.never : Effect.fail(new QueueError({ operation: "receive", cause: new Error("down") }))
+            return asked > 5
+              ? Effect.never
+              : Effect.fail(new QueueError({ operation: "receive", cause: new Error("down") }))
           })
       })
       yield* flush

@@ -32,97 +32,109 @@ describe("a run whose worker died", () => {
       yield* world.first.backend.sweep
       assert.deepStrictEqual(world.outcomes("r"), [])
       yield* pass(1_000, 250)
-      const swept = yield* Effect.all(Array.from({ length: 5 }, () => world.first.backend.sweep), { concurrency: "unbounded" })
+      const swept = yield* Effect.all(
+        Array.from({ length: 5 }, () => world.first.backend.sweep),
+        { concurrency: "unbounded" }
+      )
       assert.strictEqual(world.outcomes("r").length, 1)
       assert.deepInclude(world.outcomes("r")[0], { type: "failed" })
       assert.include(JSON.stringify(world.outcomes("r")), "WORKER_LOST")
-      assert.isAtLeast(swept.reduce((sum, { ended: count }) => sum + count, 0), 1)
+      assert.isAtLeast(
+        swept.reduce((sum, { ended: count }) => sum + count, 0),
+        1
+      )
       assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 0 })
     })
   )
-  it.effect("is retried where the agent says so: epoch 2, recorded results without running again, silent until it is past them", () =>
-    Effect.gen(function* () {
-      let searched = 0
-      let epochs: number[] = []
-      const world = yield* makeBackends([
-        agentOf(
-          "a",
-          async (run) => {
-            epochs = [...epochs, run.epoch]
-            run.status("Searching")
-            await run.text("one ")
-            const found = await run.tool("search", { q: "x" }, () => ({ hits: ++searched }))
-            await run.text("two ")
-            if (run.epoch === 1) await new Promise(() => {})
-            const more = await run.tool("search", { q: "y" }, () => ({ hits: ++searched }))
-            await run.text("three")
-            return { found, more }
-          },
-          { onWorkerLost: "retry" }
-        )
-      ])
-      yield* world.start("r", "a")
-      yield* world.work(world.second)
-      yield* passUntil(() => JSON.stringify(world.events()).includes("two "))
-      assert.deepStrictEqual(yield* loseWorker(world), { enqueued: 1, ended: 0 })
-      assert.deepStrictEqual(world.jobs, [job("r", 2)])
-      const before = world.events().length
-      assert.deepStrictEqual(yield* ended(yield* world.work(world.first)), { type: "finished", outcome: "completed" })
-      assert.deepStrictEqual(epochs, [1, 2])
-      assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: { found: { hits: 1 }, more: { hits: 2 } } }])
-      assert.deepStrictEqual(typesOf(world.events().slice(before)), [
-        "run.started",
-        "text.started",
-        "text.delta",
-        "text.finished",
-        "tool.started",
-        "tool.called",
-        "tool.finished",
-        "text.started",
-        "text.delta",
-        "text.finished",
-        "run.finished"
-      ])
-      const started = world.events()[before]
-      assert.strictEqual(started?.type === "run.started" && typeof started.from, "number")
-      // what the first worker showed after its last recorded call has left the view
-      assert.strictEqual(yield* answerText(world, "r"), "one |[search]|two |[search]|three")
-    })
+  it.effect(
+    "is retried where the agent says so: epoch 2, recorded results without running again, silent until it is past them",
+    () =>
+      Effect.gen(function* () {
+        let searched = 0
+        let epochs: number[] = []
+        const world = yield* makeBackends([
+          agentOf(
+            "a",
+            async (run) => {
+              epochs = [...epochs, run.epoch]
+              run.status("Searching")
+              await run.text("one ")
+              const found = await run.tool("search", { q: "x" }, () => ({ hits: ++searched }))
+              await run.text("two ")
+              if (run.epoch === 1) await new Promise(() => {})
+              const more = await run.tool("search", { q: "y" }, () => ({ hits: ++searched }))
+              await run.text("three")
+              return { found, more }
+            },
+            { onWorkerLost: "retry" }
+          )
+        ])
+        yield* world.start("r", "a")
+        yield* world.work(world.second)
+        yield* passUntil(() => JSON.stringify(world.events()).includes("two "))
+        assert.deepStrictEqual(yield* loseWorker(world), { enqueued: 1, ended: 0 })
+        assert.deepStrictEqual(world.jobs, [job("r", 2)])
+        const before = world.events().length
+        assert.deepStrictEqual(yield* ended(yield* world.work(world.first)), { type: "finished", outcome: "completed" })
+        assert.deepStrictEqual(epochs, [1, 2])
+        assert.deepStrictEqual(world.outcomes("r"), [
+          { type: "completed", result: { found: { hits: 1 }, more: { hits: 2 } } }
+        ])
+        assert.deepStrictEqual(typesOf(world.events().slice(before)), [
+          "run.started",
+          "text.started",
+          "text.delta",
+          "text.finished",
+          "tool.started",
+          "tool.called",
+          "tool.finished",
+          "text.started",
+          "text.delta",
+          "text.finished",
+          "run.finished"
+        ])
+        const started = world.events()[before]
+        assert.strictEqual(started?.type === "run.started" && typeof started.from, "number")
+        // what the first worker showed after its last recorded call has left the view
+        assert.strictEqual(yield* answerText(world, "r"), "one |[search]|two |[search]|three")
+      })
   )
-  it.effect("calls inside of steps are known by the step: a finished step is passed whole, and the next call is the next one", () =>
-    Effect.gen(function* () {
-      const ran: string[] = []
-      const world = yield* makeBackends([
-        agentOf(
-          "a",
-          async (run) => {
-            const inner = await run.step("read", async () => {
-              await run.tool("fetch", { n: 1 }, () => {
-                ran.push("inner")
+  it.effect(
+    "calls inside of steps are known by the step: a finished step is passed whole, and the next call is the next one",
+    () =>
+      Effect.gen(function* () {
+        const ran: string[] = []
+        const world = yield* makeBackends([
+          agentOf(
+            "a",
+            async (run) => {
+              const inner = await run.step("read", async () => {
+                await run.tool("fetch", { n: 1 }, () => {
+                  ran.push("inner")
+                })
+                return "inner"
               })
-              return "inner"
-            })
-            await run.text("between ")
-            if (run.epoch === 1) await new Promise(() => {})
-            const outer = await run.tool("fetch", { n: 2 }, () => {
-              ran.push("outer")
-              return "outer"
-            })
-            await run.text("after")
-            return [inner, outer]
-          },
-          { onWorkerLost: "retry" }
-        )
-      ])
-      yield* world.start("r", "a")
-      yield* world.work(world.second)
-      yield* passUntil(() => JSON.stringify(world.events()).includes("between "))
-      yield* loseWorker(world)
-      yield* ended(yield* world.work(world.first))
-      assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: ["inner", "outer"] }])
-      assert.deepStrictEqual(ran, ["inner", "outer"])
-      assert.strictEqual(yield* answerText(world, "r"), "[fetch]|between |[fetch]|after")
-    })
+              await run.text("between ")
+              if (run.epoch === 1) await new Promise(() => {})
+              const outer = await run.tool("fetch", { n: 2 }, () => {
+                ran.push("outer")
+                return "outer"
+              })
+              await run.text("after")
+              return [inner, outer]
+            },
+            { onWorkerLost: "retry" }
+          )
+        ])
+        yield* world.start("r", "a")
+        yield* world.work(world.second)
+        yield* passUntil(() => JSON.stringify(world.events()).includes("between "))
+        yield* loseWorker(world)
+        yield* ended(yield* world.work(world.first))
+        assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: ["inner", "outer"] }])
+        assert.deepStrictEqual(ran, ["inner", "outer"])
+        assert.strictEqual(yield* answerText(world, "r"), "[fetch]|between |[fetch]|after")
+      })
   )
   it.effect("a child's result is recorded, large as it may be, and the child does not run again", () =>
     Effect.gen(function* () {
@@ -193,29 +205,31 @@ describe("a run whose worker died", () => {
       assert.include(JSON.stringify(world.events()), '"outcome":{"type":"unknown"')
     })
   )
-  it.effect("an unfinished step is OutcomeUnknown, and what is said after that is heard, whatever was recorded inside of it", () =>
-    Effect.gen(function* () {
-      const world = yield* makeBackends([
-        agentOf(
-          "a",
-          async (run) => {
-            await run
-              .step("work", async () => {
-                await run.tool("inner", {}, () => 1)
-                await new Promise(() => {})
-              })
-              .catch(() => run.text("moving on"))
-          },
-          { onWorkerLost: "retry" }
-        )
-      ])
-      yield* world.start("r", "a")
-      yield* world.work(world.second)
-      yield* passUntil(() => typesOf(world.events()).includes("tool.finished"))
-      yield* loseWorker(world)
-      yield* ended(yield* world.work(world.first))
-      assert.include(yield* answerText(world, "r"), "moving on")
-    })
+  it.effect(
+    "an unfinished step is OutcomeUnknown, and what is said after that is heard, whatever was recorded inside of it",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* makeBackends([
+          agentOf(
+            "a",
+            async (run) => {
+              await run
+                .step("work", async () => {
+                  await run.tool("inner", {}, () => 1)
+                  await new Promise(() => {})
+                })
+                .catch(() => run.text("moving on"))
+            },
+            { onWorkerLost: "retry" }
+          )
+        ])
+        yield* world.start("r", "a")
+        yield* world.work(world.second)
+        yield* passUntil(() => typesOf(world.events()).includes("tool.finished"))
+        yield* loseWorker(world)
+        yield* ended(yield* world.work(world.first))
+        assert.include(yield* answerText(world, "r"), "moving on")
+      })
   )
   it.effect("an idempotent call runs again with the same key", () =>
     Effect.gen(function* () {
@@ -287,10 +301,12 @@ describe("a run whose worker died", () => {
         agentOf(
           "a",
           async (run) => {
-            await run.tool("search", { q: run.epoch }, () => 1).catch((error: unknown) => {
-              diverged = error
-              throw error
-            })
+            await run
+              .tool("search", { q: run.epoch }, () => 1)
+              .catch((error: unknown) => {
+                diverged = error
+                throw error
+              })
             await run.text("found")
             await new Promise(() => {})
           },
@@ -334,7 +350,9 @@ describe("a run whose worker died", () => {
   )
   it.effect("gives up after five lost workers", () =>
     Effect.gen(function* () {
-      const world = yield* makeBackends([agentOf("a", () => new Promise(() => {}), { onWorkerLost: "retry" })], { processes: 7 })
+      const world = yield* makeBackends([agentOf("a", () => new Promise(() => {}), { onWorkerLost: "retry" })], {
+        processes: 7
+      })
       yield* world.start("r", "a")
       for (let n = 1; n < 7 && world.outcomes("r").length === 0; n++) {
         yield* world.work(world.processes[n]!)

@@ -45,7 +45,12 @@ const schedule = (seed: number) =>
       () => Effect.sync(() => complete.open()),
       () => Effect.ignore(world.interrupt({ kind: "cancel", run: "r", graceMillis: pick(3) * 200 })),
       () => Effect.ignore(world.processes[pick(3)]!.backend.sweep),
-      () => Effect.ignore(world.processes[1 + pick(2)]!.backend.work(world.jobs.shift() ?? { thread: "main/t1", run: "r", epoch: 1 + pick(2) })),
+      () =>
+        Effect.ignore(
+          world.processes[1 + pick(2)]!.backend.work(
+            world.jobs.shift() ?? { thread: "main/t1", run: "r", epoch: 1 + pick(2) }
+          )
+        ),
       () => Effect.sync(() => world.processes[1 + pick(2)]!.freeze()),
       () => Effect.sync(() => world.processes.forEach(({ thaw }) => thaw()))
     ]

@@ -26,7 +26,11 @@ export interface Process extends Switch {
 }
 export const makeBackends = Effect.fnUntraced(function* (
   agents: readonly Agent[],
-  options: { readonly processes?: number; readonly subscribe?: boolean; readonly log?: (log: ThreadLogService) => ThreadLogService } = {}
+  options: {
+    readonly processes?: number
+    readonly subscribe?: boolean
+    readonly log?: (log: ThreadLogService) => ThreadLogService
+  } = {}
 ) {
   yield* TestClock.setTime(START)
   const store = memoryStore()
@@ -36,7 +40,10 @@ export const makeBackends = Effect.fnUntraced(function* (
   const queue = { lost: false }
   const ports = Layer.mergeAll(
     Layer.succeed(Gateway, recording.gateway),
-    Layer.succeed(Access, Access.of({ authenticate: () => Effect.succeed({ id: "ann" }), authorize: () => Effect.succeed(true) })),
+    Layer.succeed(
+      Access,
+      Access.of({ authenticate: () => Effect.succeed({ id: "ann" }), authorize: () => Effect.succeed(true) })
+    ),
     Layer.succeed(
       JobQueue,
       JobQueue.of({
@@ -124,7 +131,13 @@ export const agentOf = (
   run: (run: Run) => Promise<unknown>,
   options: Partial<Pick<Parameters<typeof defineAgent>[0], "onBusy" | "onWorkerLost" | "deadline">> = {}
 ): Agent =>
-  defineAgent({ name, input: z.object({}), output: z.any(), ...options, run: (handle) => run(handle as unknown as Run) }) as Agent
+  defineAgent({
+    name,
+    input: z.object({}),
+    output: z.any(),
+    ...options,
+    run: (handle) => run(handle as unknown as Run)
+  }) as Agent
 export const typesOf = (events: readonly KnownEvent[], run?: string): readonly string[] =>
   events.filter((event) => run === undefined || ("run" in event && event.run === run)).map(({ type }) => type)
 export { flush }

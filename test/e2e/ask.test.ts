@@ -4,11 +4,23 @@ import { folderOf, handbook } from "../examples/librarian/folder.ts"
 import { command } from "./command.ts"
 
 const manual = { "order.md": "# Order\n\n## Gaps\n\nA gap is repaired with one bounded request.\n" }
-const eventsOf = (out: string): KnownEvent[] => out.trimEnd().split("\n").map((line) => JSON.parse(line) as KnownEvent)
+const eventsOf = (out: string): KnownEvent[] =>
+  out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as KnownEvent)
 
 describe.each(["azure-web-pubsub", "ws"])("--ask over %s", (gateway) => {
   it("prints the run as people read it, and exits 0", async () => {
-    const asked = command("start", "--docs", await folderOf(manual), "--gateway", gateway, "--ask", "How are gaps repaired?")
+    const asked = command(
+      "start",
+      "--docs",
+      await folderOf(manual),
+      "--gateway",
+      gateway,
+      "--ask",
+      "How are gaps repaired?"
+    )
     expect(await asked.ended, asked.err()).toBe(0)
     expect(asked.out()).toContain("✓ Search for “How are gaps repaired?”")
     expect(asked.out()).toContain("✓ Read order.md#gaps")
@@ -18,25 +30,59 @@ describe.each(["azure-web-pubsub", "ws"])("--ask over %s", (gateway) => {
     expect(asked.err()).toBe("")
   })
   it("prints one protocol event per line with --json, the last being run.finished", async () => {
-    const asked = command("start", "--docs", await folderOf(manual), "--gateway", gateway, "--ask", "How are gaps repaired?", "--json")
+    const asked = command(
+      "start",
+      "--docs",
+      await folderOf(manual),
+      "--gateway",
+      gateway,
+      "--ask",
+      "How are gaps repaired?",
+      "--json"
+    )
     expect(await asked.ended, asked.err()).toBe(0)
     const events = eventsOf(asked.out())
-    expect(events.slice(0, 3).map(({ type }) => type).toSorted()).toEqual(["message.posted", "run.accepted", "run.started"])
-    expect(events.at(-1)).toMatchObject({ type: "run.finished", outcome: { type: "completed", result: { cited: 1, sections: 1 } } })
+    expect(
+      events
+        .slice(0, 3)
+        .map(({ type }) => type)
+        .toSorted()
+    ).toEqual(["message.posted", "run.accepted", "run.started"])
+    expect(events.at(-1)).toMatchObject({
+      type: "run.finished",
+      outcome: { type: "completed", result: { cited: 1, sections: 1 } }
+    })
     expect(events.filter(({ type }) => type === "run.finished")).toHaveLength(1)
   })
 })
 
 describe("--ask", () => {
   it("cancels the run on Ctrl-C, shows that it ended, and exits 130", async () => {
-    const asked = command("start", "--docs", await folderOf(handbook(3_000)), "--ask", "How is watering done?", "--depth", "all", "--json")
+    const asked = command(
+      "start",
+      "--docs",
+      await folderOf(handbook(3_000)),
+      "--ask",
+      "How is watering done?",
+      "--depth",
+      "all",
+      "--json"
+    )
     await asked.until(/"type":"source\.cited"/)
     asked.child.kill("SIGINT")
     expect(await asked.ended, asked.err()).toBe(130)
     expect(eventsOf(asked.out()).at(-1)).toMatchObject({ type: "run.finished", outcome: { type: "cancelled" } })
   })
   it("ends quietly when nobody reads its output any more", async () => {
-    const asked = command("start", "--docs", await folderOf(handbook(3_000)), "--ask", "How is watering done?", "--depth", "all")
+    const asked = command(
+      "start",
+      "--docs",
+      await folderOf(handbook(3_000)),
+      "--ask",
+      "How is watering done?",
+      "--depth",
+      "all"
+    )
     await asked.until(/Search for/)
     asked.child.stdout?.destroy()
     await asked.ended

@@ -7,7 +7,8 @@ import { startStack } from "../../src/cli/stack.ts"
 import { folderOf } from "../examples/librarian/folder.ts"
 import { command, isAlive } from "./command.ts"
 
-const ownFolders = async (): Promise<string[]> => (await readdir(tmpdir())).filter((name) => name.startsWith("throughline-"))
+const ownFolders = async (): Promise<string[]> =>
+  (await readdir(tmpdir())).filter((name) => name.startsWith("throughline-"))
 
 describe("the command", () => {
   it.each([
@@ -66,7 +67,12 @@ describe("the command", () => {
 
 describe("the stack", () => {
   it("says which process died, and ends the others", async () => {
-    const stack = await startStack({ docs: await folderOf({ "a.md": "# A\n\na\n" }), gateway: "ws", port: 0, page: false })
+    const stack = await startStack({
+      docs: await folderOf({ "a.md": "# A\n\na\n" }),
+      gateway: "ws",
+      port: 0,
+      page: false
+    })
     onTestFinished(() => stack.close())
     process.kill(stack.pids.worker, "SIGKILL")
     expect(await stack.failed).toContain("The worker ended by SIGKILL")
@@ -74,7 +80,12 @@ describe("the stack", () => {
     for (const pid of Object.values(stack.pids)) expect(isAlive(pid)).toBe(false)
   })
   it("lets in only who has its token", async () => {
-    const stack = await startStack({ docs: await folderOf({ "a.md": "# A\n\na\n" }), gateway: "ws", port: 0, page: false })
+    const stack = await startStack({
+      docs: await folderOf({ "a.md": "# A\n\na\n" }),
+      gateway: "ws",
+      port: 0,
+      page: false
+    })
     onTestFinished(() => stack.close())
     const ask = (headers: Record<string, string>) => fetch(`${stack.url}api/threads/t1/view`, { headers })
     const refused = await ask({})

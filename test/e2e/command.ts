@@ -18,7 +18,10 @@ export interface Command {
 
 /** Killed at the end of the test, should it still run. */
 export const command = (...args: readonly string[]): Command => {
-  const child = spawn(process.execPath, ["--conditions=throughline-source", main, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } })
+  const child = spawn(process.execPath, ["--conditions=throughline-source", main, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1" }
+  })
   let out = ""
   let err = ""
   const waiting = new Set<() => void>()

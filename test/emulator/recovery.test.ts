@@ -81,7 +81,11 @@ describe("a cut reliable connection", () => {
   it("that has expired is refused with 1008, and Azure's client makes a new one", async () => {
     const emulator = await start({ recoveryMillis: 1 })
     const { connected, disconnected, received, connectionId } = await connect(emulator, { groups: ["g"] })
+    // nobody is back before the time is over
+    emulator.faults.refuseConnections = true
     emulator.cut()
+    await expect.poll(() => emulator.connections("chat")).toEqual([])
+    emulator.faults.refuseConnections = false
     const [, fresh] = await connected.count(2)
     expect(fresh).not.toBe(connectionId)
     expect(disconnected.items).toHaveLength(1)

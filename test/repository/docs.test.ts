@@ -72,7 +72,10 @@ describe("documents", () => {
           })
         }
       }
-      writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../tsconfig.json", compilerOptions: { noUnusedLocals: false }, files, include: [] }))
+      writeFileSync(
+        join(folder, "tsconfig.json"),
+        JSON.stringify({ extends: "../tsconfig.json", compilerOptions: { noUnusedLocals: false }, files, include: [] })
+      )
       const checked = spawnSync("tsc", ["-p", folder], { encoding: "utf8", shell: false, env: withTools })
       expect(checked.stdout).toBe("")
     } finally {

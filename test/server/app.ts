@@ -38,7 +38,13 @@ const patient = defineAgent({
 export interface App {
   readonly backend: BackendHandle
   readonly gateway: WsGateway
-  readonly send: (who: string | undefined, method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>
+  readonly send: (
+    who: string | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>
+  ) => Promise<Answer>
   readonly close: () => Promise<void>
 }
 export interface Answer {

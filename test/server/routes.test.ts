@@ -11,7 +11,10 @@ const uuid = (n: number) => `0192b5d2-0000-7000-8000-${String(n).padStart(12, "0
 
 describe("messages and runs", () => {
   it("posts a message and answers where the log stands", async () => {
-    const posted = await app.send("ann", "POST", "/threads/ann-1/messages", { id: uuid(1), parts: [{ type: "text", text: "hello" }] })
+    const posted = await app.send("ann", "POST", "/threads/ann-1/messages", {
+      id: uuid(1),
+      parts: [{ type: "text", text: "hello" }]
+    })
     expect(posted.status).toBe(200)
     expect(posted.body).toEqual({ ok: true, offset: 1, message: uuid(1) })
   })
@@ -27,7 +30,10 @@ describe("messages and runs", () => {
 
   it("refuses an id that was used with another body", async () => {
     await app.send("ann", "POST", "/threads/ann-3/messages", { id: uuid(3), parts: [{ type: "text", text: "a" }] })
-    const other = await app.send("ann", "POST", "/threads/ann-3/messages", { id: uuid(3), parts: [{ type: "text", text: "b" }] })
+    const other = await app.send("ann", "POST", "/threads/ann-3/messages", {
+      id: uuid(3),
+      parts: [{ type: "text", text: "b" }]
+    })
     expect(other.status).toBe(409)
     expect(other.body.error.code).toBe("DUPLICATE_DIFFERENT")
   })
@@ -40,21 +46,36 @@ describe("messages and runs", () => {
       message: { id: uuid(5), parts: [{ type: "text", text: "please" }] }
     })
     expect(started.body).toEqual({ ok: true, offset: 1, run: uuid(4) })
-    expect(await app.backend.work({ thread: "acme/ann-4", run: uuid(4), epoch: 1 })).toEqual({ type: "finished", outcome: "completed" })
+    expect(await app.backend.work({ thread: "acme/ann-4", run: uuid(4), epoch: 1 })).toEqual({
+      type: "finished",
+      outcome: "completed"
+    })
     const { body } = await app.send("ann", "GET", "/threads/ann-4/view")
-    expect(body.view.runs[0]).toMatchObject({ id: uuid(4), state: "finished", by: "ann", outcome: { type: "completed", result: { length: 6 } } })
+    expect(body.view.runs[0]).toMatchObject({
+      id: uuid(4),
+      state: "finished",
+      by: "ann",
+      outcome: { type: "completed", result: { length: 6 } }
+    })
     expect(body.view.messages.map((message: { role: string }) => message.role)).toEqual(["user", "assistant"])
   })
 
   it("refuses input that does not fit the agent's schema before anything is appended", async () => {
-    const started = await app.send("ann", "POST", "/threads/ann-5/runs", { id: uuid(6), agent: "echo", input: { text: 7 } })
+    const started = await app.send("ann", "POST", "/threads/ann-5/runs", {
+      id: uuid(6),
+      agent: "echo",
+      input: { text: 7 }
+    })
     expect(started.status).toBe(400)
     expect(started.body.error).toMatchObject({ code: "BAD_INPUT", path: "input.text", retryable: false })
     expect((await app.send("ann", "GET", "/threads/ann-5/entries?after=0")).body.head.offset).toBe(0)
   })
 
   it("a redelivered job takes nothing", async () => {
-    expect(await app.backend.work({ thread: "acme/ann-4", run: uuid(4), epoch: 1 })).toEqual({ type: "skipped", why: "RUN_TERMINAL" })
+    expect(await app.backend.work({ thread: "acme/ann-4", run: uuid(4), epoch: 1 })).toEqual({
+      type: "skipped",
+      why: "RUN_TERMINAL"
+    })
     expect(await app.backend.work("nonsense")).toEqual({ type: "skipped", why: "BAD_SHAPE" })
   })
 
@@ -63,10 +84,18 @@ describe("messages and runs", () => {
     const busy = await app.send("ann", "POST", "/threads/ann-6/runs", { id: uuid(11), agent: "patient", input: {} })
     expect(busy.body.error).toMatchObject({ code: "RUN_BUSY", retryable: true })
     const working = app.backend.work({ thread: "acme/ann-6", run: uuid(10), epoch: 1 })
-    const cancelled = await app.send("ann", "POST", "/threads/ann-6/interrupts", { kind: "cancel", id: uuid(12), run: uuid(10) })
+    const cancelled = await app.send("ann", "POST", "/threads/ann-6/interrupts", {
+      kind: "cancel",
+      id: uuid(12),
+      run: uuid(10)
+    })
     expect(cancelled.body).toMatchObject({ ok: true, interrupt: uuid(12), verdict: { type: "accepted" } })
     expect(await working).toMatchObject({ type: expect.stringMatching(/finished|skipped/) })
-    const late = await app.send("ann", "POST", "/threads/ann-6/interrupts", { kind: "cancel", id: uuid(13), run: uuid(10) })
+    const late = await app.send("ann", "POST", "/threads/ann-6/interrupts", {
+      kind: "cancel",
+      id: uuid(13),
+      run: uuid(10)
+    })
     expect(late.status).toBe(409)
     expect(late.body.error.code).toBe("RUN_TERMINAL")
   })
@@ -75,13 +104,17 @@ describe("messages and runs", () => {
 describe("reading", () => {
   it("pages entries densely and says whether there is more", async () => {
     for (let n = 0; n < 5; n++) {
-      await app.send("ann", "POST", "/threads/ann-pages/messages", { id: uuid(100 + n), parts: [{ type: "text", text: String(n) }] })
+      await app.send("ann", "POST", "/threads/ann-pages/messages", {
+        id: uuid(100 + n),
+        parts: [{ type: "text", text: String(n) }]
+      })
     }
     const first = (await app.send("ann", "GET", "/threads/ann-pages/entries?after=0&limit=2")).body
     expect(first.entries.map((entry: { offset: number }) => entry.offset)).toEqual([1, 2])
     expect(first.more).toBe(true)
     const anchor = first.entries[1]
-    const rest = (await app.send("ann", "GET", `/threads/ann-pages/entries?after=2&id=${anchor.id}&log=${first.logId}`)).body
+    const rest = (await app.send("ann", "GET", `/threads/ann-pages/entries?after=2&id=${anchor.id}&log=${first.logId}`))
+      .body
     expect(rest.entries.map((entry: { offset: number }) => entry.offset)).toEqual([3, 4, 5])
     expect(rest.more).toBe(false)
   })
@@ -150,7 +183,8 @@ describe("grants", () => {
   })
 
   it("gives different tenants different groups for the same name", async () => {
-    const groupOf = async (who: string) => (await app.send(who, "POST", "/threads/shared-1/grants", {})).body.grant.groups["shared-1"]
+    const groupOf = async (who: string) =>
+      (await app.send(who, "POST", "/threads/shared-1/grants", {})).body.grant.groups["shared-1"]
     expect(await groupOf("ann")).not.toBe(await groupOf("eve"))
     expect(await groupOf("ann")).toBe(await groupOf("bob"))
   })

@@ -7,7 +7,9 @@ import { testAgent } from "../../src/testing/testAgent.ts"
 const agentOf = (run: (run: Run) => Promise<unknown>) =>
   defineAgent({ name: "a", input: z.object({}), output: z.any(), run: (handle) => run(handle as unknown as Run) })
 const texts = async (run: Run, limit?: number) =>
-  (await run.history(limit === undefined ? {} : { limit })).map(({ parts, role }) => `${role}: ${parts.map((part) => (part.type === "text" ? part.text : part.type)).join()}`)
+  (await run.history(limit === undefined ? {} : { limit })).map(
+    ({ parts, role }) => `${role}: ${parts.map((part) => (part.type === "text" ? part.text : part.type)).join()}`
+  )
 
 describe("testAgent", () => {
   it("gives events from the acceptance on, outcome, result, text and view", async () => {
@@ -30,17 +32,33 @@ describe("testAgent", () => {
     const history = [
       { role: "user", text: "one" },
       { role: "assistant", text: "two" },
-      { role: "user", parts: [{ type: "text", text: "three" }, { type: "file", url: "https://example.com/f", mediaType: "text/plain" }] }
+      {
+        role: "user",
+        parts: [
+          { type: "text", text: "three" },
+          { type: "file", url: "https://example.com/f", mediaType: "text/plain" }
+        ]
+      }
     ] as const
-    const { events, result } = await testAgent(agentOf(async (run) => [await texts(run), await texts(run, 2), await texts(run, 0)]), { input: {}, history })
-    expect(result).toEqual([["user: one", "assistant: two", "user: three,file"], ["assistant: two", "user: three,file"], []])
+    const { events, result } = await testAgent(
+      agentOf(async (run) => [await texts(run), await texts(run, 2), await texts(run, 0)]),
+      { input: {}, history }
+    )
+    expect(result).toEqual([
+      ["user: one", "assistant: two", "user: three,file"],
+      ["assistant: two", "user: three,file"],
+      []
+    ])
     expect(events.some(({ type }) => type === "message.posted")).toBe(false)
   })
   it("context, tags and who started it reach the run", async () => {
     const context = { db: "fake" }
     const by = { id: "bea", claims: { plan: "pro" } }
     const { events, result } = await testAgent(
-      agentOf(async (run) => ({ by: run.by, tags: run.tags, same: run.context === context, thread: run.thread, epoch: run.epoch }) as never),
+      agentOf(
+        async (run) =>
+          ({ by: run.by, tags: run.tags, same: run.context === context, thread: run.thread, epoch: run.epoch }) as never
+      ),
       { input: {}, by, tags: { page: "home" }, context }
     )
     expect(result).toMatchObject({ by, tags: { page: "home" }, thread: "test", epoch: 1 })
@@ -73,17 +91,25 @@ describe("testAgent", () => {
         await run.text("a")
         await new Promise<void>((resolve) => run.signal.addEventListener("abort", () => resolve()))
       }),
-      { input: {}, interruptAt: (event) => (event.type === "text.delta" ? { kind: "cancel", reason: "enough" } : undefined) }
+      {
+        input: {},
+        interruptAt: (event) => (event.type === "text.delta" ? { kind: "cancel", reason: "enough" } : undefined)
+      }
     )
     expect(outcome).toEqual({ type: "cancelled", reason: "enough" })
     expect(text).toBe("a")
   })
   it("rejects when the run is not accepted, with the fault", async () => {
     const agent = defineAgent({ name: "a", input: z.object({ n: z.number() }), run: async () => {} })
-    await expect(testAgent(agent, { input: { n: "x" } as never })).rejects.toMatchObject({ fault: { code: "BAD_INPUT", path: "input.n" } })
+    await expect(testAgent(agent, { input: { n: "x" } as never })).rejects.toMatchObject({
+      fault: { code: "BAD_INPUT", path: "input.n" }
+    })
   })
   it("a run that fails is an outcome, not a rejection", async () => {
-    const { outcome, result } = await testAgent(agentOf(() => Promise.reject(new Error("no"))), { input: {} })
+    const { outcome, result } = await testAgent(
+      agentOf(() => Promise.reject(new Error("no"))),
+      { input: {} }
+    )
     expect(outcome.type).toBe("failed")
     expect(result).toBeUndefined()
   })

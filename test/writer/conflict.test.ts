@@ -73,7 +73,10 @@ describe("a conflict", () => {
       let control: OpenRun | undefined | null = null
       yield* mine.submit(startOf("r", { policy: { onWorkerLost: "retry" } }))
       yield* mine.submit({ type: "take", run: "r", epoch: 1 })
-      const line = mine.attach("r", 1, { onControl: (run) => (control = run), onRefused: ({ code }) => refused.push(code) })
+      const line = mine.attach("r", 1, {
+        onControl: (run) => (control = run),
+        onRefused: ({ code }) => refused.push(code)
+      })
       yield* flush
       here.freeze()
       line.offer([textStart("r"), delta("r", "zombie")], 100)
@@ -111,7 +114,12 @@ describe("a conflict", () => {
       here.lag = 3
       there.lag = 5
       const stream = yield* streaming(line, "r", 100, 7)
-      const posts = yield* Effect.forkChild(Effect.forEach(Array.from({ length: 10 }, (_, n) => n), (n) => theirs.submit(postOf(`m${n}`))))
+      const posts = yield* Effect.forkChild(
+        Effect.forEach(
+          Array.from({ length: 10 }, (_, n) => n),
+          (n) => theirs.submit(postOf(`m${n}`))
+        )
+      )
       yield* passUntil(() => stream.done() && posts.pollUnsafe() !== undefined, 20_000, 1)
       yield* pass(500)
       assert.strictEqual(textOf(store, "r"), "x".repeat(100))
@@ -164,52 +172,69 @@ describe("starvation", () => {
       assert.strictEqual(textOf(store, "r"), "")
       // whoever it was appends, which clears the knock
       const head = yield* plain.head(THREAD)
-      const entry = { offset: head.offset + 1, id: "e", body: JSON.stringify({ offset: head.offset + 1, id: "e", prev: head.id, events: [] }) }
-      yield* plain.append(THREAD, { expected: head, logId: head.logId, entry, control: head.control, due: null, notes: [] })
+      const entry = {
+        offset: head.offset + 1,
+        id: "e",
+        body: JSON.stringify({ offset: head.offset + 1, id: "e", prev: head.id, events: [] })
+      }
+      yield* plain.append(THREAD, {
+        expected: head,
+        logId: head.logId,
+        entry,
+        control: head.control,
+        due: null,
+        notes: []
+      })
       const waited = yield* passUntil(() => textOf(store, "r") === "a", 1_000, 5)
       assert.isAtMost(waited, 40)
     })
   )
   for (const seed of [1, 2]) {
-    it.effect(`three writers, lags of 2, 5 and 30 ms, two streaming: each appends within 1 s, and so does a cancel (${seed})`, () =>
-      Effect.gen(function* () {
-        const world = yield* makeWorld()
-        const made = yield* Effect.forEach([2, 5, 30], (lag) => {
-          const network = switched(world.plain)
-          const writers = processOn({ log: network.log, gateway: world.recording.gateway })
-          return Effect.map(writers, (all) => ({ writer: all.get(THREAD), network, lag }))
+    it.effect(
+      `three writers, lags of 2, 5 and 30 ms, two streaming: each appends within 1 s, and so does a cancel (${seed})`,
+      () =>
+        Effect.gen(function* () {
+          const world = yield* makeWorld()
+          const made = yield* Effect.forEach([2, 5, 30], (lag) => {
+            const network = switched(world.plain)
+            const writers = processOn({ log: network.log, gateway: world.recording.gateway })
+            return Effect.map(writers, (all) => ({ writer: all.get(THREAD), network, lag }))
+          })
+          const lines = [yield* begin(made[0]!.writer, "r0"), yield* begin(made[1]!.writer, "r1")]
+          for (const { lag, network } of made) network.lag = lag
+          const streams = [
+            yield* streaming(lines[0]!, "r0", 5_000, 2 + seed),
+            yield* streaming(lines[1]!, "r1", 5_000, 5)
+          ]
+          const { entries } = world.store.threads.get(THREAD)!
+          const lastAt = { r0: 0, r1: 0 }
+          let looked = entries.length
+          let time = 0
+          let silence = 0
+          const look = () => {
+            for (; looked < entries.length; looked++) {
+              for (const run of ["r0", "r1"] as const)
+                if (entries[looked]!.body.includes(`"run":"${run}"`)) lastAt[run] = time
+            }
+            silence = Math.max(silence, time - lastAt.r0, time - lastAt.r1)
+          }
+          const waits: number[] = []
+          for (let n = 0; n < 5; n++) {
+            const command = n === 4 ? cancelOf("r0") : postOf(`m${n}`)
+            const sent = yield* Effect.forkChild(made[2]!.writer.submit(command))
+            for (const from = time; sent.pollUnsafe() === undefined; time += 5) {
+              if (time - from > 5_000) return assert.fail(`${command.type} did not get through in 5 s`)
+              yield* pass(5, 5)
+              look()
+            }
+            assert.isTrue((yield* Fiber.join(sent)).ok)
+            waits.push(time)
+          }
+          yield* Effect.forEach(streams, ({ fiber }) => Fiber.interrupt(fiber))
+          const gaps = waits.map((at, index) => at - (waits[index - 1] ?? 0))
+          assert.isAtMost(Math.max(...gaps), 1_000, `waits ${gaps}`)
+          assert.isAtMost(silence, 1_000)
         })
-        const lines = [yield* begin(made[0]!.writer, "r0"), yield* begin(made[1]!.writer, "r1")]
-        for (const { lag, network } of made) network.lag = lag
-        const streams = [yield* streaming(lines[0]!, "r0", 5_000, 2 + seed), yield* streaming(lines[1]!, "r1", 5_000, 5)]
-        const { entries } = world.store.threads.get(THREAD)!
-        const lastAt = { r0: 0, r1: 0 }
-        let looked = entries.length
-        let time = 0
-        let silence = 0
-        const look = () => {
-          for (; looked < entries.length; looked++) {
-            for (const run of ["r0", "r1"] as const) if (entries[looked]!.body.includes(`"run":"${run}"`)) lastAt[run] = time
-          }
-          silence = Math.max(silence, time - lastAt.r0, time - lastAt.r1)
-        }
-        const waits: number[] = []
-        for (let n = 0; n < 5; n++) {
-          const command = n === 4 ? cancelOf("r0") : postOf(`m${n}`)
-          const sent = yield* Effect.forkChild(made[2]!.writer.submit(command))
-          for (const from = time; sent.pollUnsafe() === undefined; time += 5) {
-            if (time - from > 5_000) return assert.fail(`${command.type} did not get through in 5 s`)
-            yield* pass(5, 5)
-            look()
-          }
-          assert.isTrue((yield* Fiber.join(sent)).ok)
-          waits.push(time)
-        }
-        yield* Effect.forEach(streams, ({ fiber }) => Fiber.interrupt(fiber))
-        const gaps = waits.map((at, index) => at - (waits[index - 1] ?? 0))
-        assert.isAtMost(Math.max(...gaps), 1_000, `waits ${gaps}`)
-        assert.isAtMost(silence, 1_000)
-      })
     )
   }
 })

@@ -3,7 +3,21 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { LogCorrupt, LogError, LogFull, LogUnavailable } from "../../src/ports/LogError.ts"
 import type { ThreadLogService } from "../../src/ports/ThreadLog.ts"
-import { around, begin, delta, entriesOf, eventsOf, flush, makeWorld, pass, passUntil, postOf, textOf, textStart, THREAD } from "./world.ts"
+import {
+  around,
+  begin,
+  delta,
+  entriesOf,
+  eventsOf,
+  flush,
+  makeWorld,
+  pass,
+  passUntil,
+  postOf,
+  textOf,
+  textStart,
+  THREAD
+} from "./world.ts"
 
 type Failure = LogError["reason"]
 /** A world whose log fails with `world.failure.now`, while there is one. */
@@ -14,7 +28,9 @@ const failingWorld = Effect.fnUntraced(function* () {
       const failing = around(log, (operation, work) =>
         Effect.suspend(() => {
           failure.calls++
-          return failure.now === undefined ? work : (Effect.fail(new LogError({ operation, reason: failure.now })) as never)
+          return failure.now === undefined
+            ? work
+            : (Effect.fail(new LogError({ operation, reason: failure.now })) as never)
         })
       )
       return {
@@ -97,7 +113,11 @@ describe("a log that does not answer", () => {
 
 describe("a log that is damaged", () => {
   for (const [name, damage] of [
-    ["corrupt records", (failure: { now: Failure | undefined }) => void (failure.now = new LogCorrupt({ thread: THREAD, offset: 2, problem: "gone" }))],
+    [
+      "corrupt records",
+      (failure: { now: Failure | undefined }) =>
+        void (failure.now = new LogCorrupt({ thread: THREAD, offset: 2, problem: "gone" }))
+    ],
     ["control of a version that nobody here knows", undefined]
   ] as const) {
     it.effect(`${name}: the run is told, a person is answered, and nothing goes round`, () =>

@@ -2,7 +2,21 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { MAX_ENTRY_BYTES } from "../../src/protocol/Limits.ts"
-import { begin, delta, entriesOf, eventsOf, flush, makeWorld, pass, passUntil, postOf, startOf, switched, textOf, textStart } from "./world.ts"
+import {
+  begin,
+  delta,
+  entriesOf,
+  eventsOf,
+  flush,
+  makeWorld,
+  pass,
+  passUntil,
+  postOf,
+  startOf,
+  switched,
+  textOf,
+  textStart
+} from "./world.ts"
 import type { Switch } from "./world.ts"
 
 /** A world whose log takes `lag` milliseconds one way. */
@@ -85,7 +99,9 @@ describe("group commit", () => {
     Effect.gen(function* () {
       const { line, slow, store } = yield* slowWorld(10)
       let told: unknown
-      void line.commit([textStart("r"), delta("r", "kept")], [{ key: "step/r/1", value: 1 }]).then((outcome) => (told = outcome))
+      void line
+        .commit([textStart("r"), delta("r", "kept")], [{ key: "step/r/1", value: 1 }])
+        .then((outcome) => (told = outcome))
       yield* pass(15, 5)
       assert.isUndefined(told)
       yield* pass(20, 5)
@@ -109,7 +125,8 @@ describe("group commit", () => {
         if (!outcome.ok) refused.push(outcome.fault)
       }
       assert.deepStrictEqual(refused, [])
-      for (const { body } of store.threads.get("main/t1")!.entries) assert.isAtMost(Buffer.byteLength(body), MAX_ENTRY_BYTES)
+      for (const { body } of store.threads.get("main/t1")!.entries)
+        assert.isAtMost(Buffer.byteLength(body), MAX_ENTRY_BYTES)
     })
   )
   it.effect("one command that fits no entry is refused, and what stands around it is appended", () =>
@@ -127,9 +144,12 @@ describe("group commit", () => {
   it.effect("an id that comes twice in one batch gets one event and one answer; another body is refused", () =>
     Effect.gen(function* () {
       const { store, writer } = yield* makeWorld()
-      const [first, again, other] = yield* Effect.all([writer.submit(postOf("m")), writer.submit(postOf("m")), writer.submit(postOf("m", "else"))], {
-        concurrency: "unbounded"
-      })
+      const [first, again, other] = yield* Effect.all(
+        [writer.submit(postOf("m")), writer.submit(postOf("m")), writer.submit(postOf("m", "else"))],
+        {
+          concurrency: "unbounded"
+        }
+      )
       assert.isTrue(first.ok)
       assert.deepStrictEqual(again, first)
       assert.strictEqual(other.ok ? "" : other.fault.code, "DUPLICATE_DIFFERENT")

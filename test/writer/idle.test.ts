@@ -1,6 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { begin, delta, entriesOf, finished, flush, isHead, makeWorld, offsetOf, pass, postOf, START, switched, textStart } from "./world.ts"
+import {
+  begin,
+  delta,
+  entriesOf,
+  finished,
+  flush,
+  isHead,
+  makeWorld,
+  offsetOf,
+  pass,
+  postOf,
+  START,
+  switched,
+  textStart
+} from "./world.ts"
 import type { Switch } from "./world.ts"
 
 const idleWorld = Effect.fnUntraced(function* () {

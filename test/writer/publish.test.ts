@@ -3,11 +3,30 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { faultyGateway } from "../../src/conformance/faultyGateway.ts"
 import { FrameTooLarge, GatewayError, GatewayThrottled, GatewayUnavailable } from "../../src/ports/GatewayError.ts"
-import { begin, delta, entriesOf, finished, flush, groups, isHead, makeWorld, offsetOf, pass, postOf, processOn, textOf, textStart, THREAD } from "./world.ts"
+import {
+  begin,
+  delta,
+  entriesOf,
+  finished,
+  flush,
+  groups,
+  isHead,
+  makeWorld,
+  offsetOf,
+  pass,
+  postOf,
+  processOn,
+  textOf,
+  textStart,
+  THREAD
+} from "./world.ts"
 
 const failing = (reason: GatewayError["reason"]) => Effect.fail(new GatewayError({ operation: "publish", reason }))
 /** Says `count` deltas, one per turn, so that each is an entry of its own. */
-const stream = Effect.fnUntraced(function* (line: { readonly offer: (events: readonly ReturnType<typeof delta>[], units: number) => void }, count: number) {
+const stream = Effect.fnUntraced(function* (
+  line: { readonly offer: (events: readonly ReturnType<typeof delta>[], units: number) => void },
+  count: number
+) {
   for (let n = 0; n < count; n++) {
     line.offer([delta("r", `${n} `)], 100)
     yield* flush
@@ -34,30 +53,32 @@ describe("publishing", () => {
       for (const { group } of world.sent) assert.strictEqual(group, groups.watch(THREAD, 1))
     })
   )
-  it.effect("has one publish in flight, waits 250 ms for it, then appends on; what piles up becomes one head frame", () =>
-    Effect.gen(function* () {
-      const world = yield* makeWorld()
-      const line = yield* begin(world.writer, "r")
-      const before = { sent: world.sent.length, log: entriesOf(world.store).length }
-      world.recording.answer = () => Effect.sleep(1_000)
-      line.offer([textStart("r"), delta("r", "a")], 100)
-      yield* flush
-      line.offer([delta("r", "b")], 100)
-      yield* pass(200)
-      // waits for the publish
-      assert.strictEqual(entriesOf(world.store).length, before.log + 1)
-      yield* pass(100)
-      assert.strictEqual(entriesOf(world.store).length, before.log + 2)
-      yield* stream(line, 5)
-      assert.strictEqual(entriesOf(world.store).length, before.log + 7)
-      assert.strictEqual(world.sent.length, before.sent + 1)
-      yield* pass(750)
-      assert.strictEqual(world.sent.length, before.sent + 2)
-      const head = world.sent.at(-1)!.frame
-      assert.isTrue(isHead(head))
-      assert.strictEqual(offsetOf(head), before.log + 7)
-      assert.strictEqual(world.recording.mostInFlight(), 1)
-    })
+  it.effect(
+    "has one publish in flight, waits 250 ms for it, then appends on; what piles up becomes one head frame",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* makeWorld()
+        const line = yield* begin(world.writer, "r")
+        const before = { sent: world.sent.length, log: entriesOf(world.store).length }
+        world.recording.answer = () => Effect.sleep(1_000)
+        line.offer([textStart("r"), delta("r", "a")], 100)
+        yield* flush
+        line.offer([delta("r", "b")], 100)
+        yield* pass(200)
+        // waits for the publish
+        assert.strictEqual(entriesOf(world.store).length, before.log + 1)
+        yield* pass(100)
+        assert.strictEqual(entriesOf(world.store).length, before.log + 2)
+        yield* stream(line, 5)
+        assert.strictEqual(entriesOf(world.store).length, before.log + 7)
+        assert.strictEqual(world.sent.length, before.sent + 1)
+        yield* pass(750)
+        assert.strictEqual(world.sent.length, before.sent + 2)
+        const head = world.sent.at(-1)!.frame
+        assert.isTrue(isHead(head))
+        assert.strictEqual(offsetOf(head), before.log + 7)
+        assert.strictEqual(world.recording.mostInFlight(), 1)
+      })
   )
   it.effect("a publish that hangs is abandoned after 2 s, and one head frame says what was missed", () =>
     Effect.gen(function* () {
@@ -109,26 +130,38 @@ describe("publishing", () => {
       assert.isAtMost(Math.max(...world.sent.map(({ frame }) => Buffer.byteLength(frame))), 2_000)
     })
   )
-  it.effect("a gateway that calls a frame too large gets a head frame; one that calls that too large is left alone", () =>
-    Effect.gen(function* () {
-      const world = yield* makeWorld()
-      const line = yield* begin(world.writer, "r")
-      const before = world.sent.length
-      world.recording.answer = (frame) => (isHead(frame) ? Effect.void : failing(new FrameTooLarge({ sizeBytes: 9, limitBytes: 8 })))
-      line.offer([textStart("r")], 100)
-      yield* flush
-      assert.deepStrictEqual(world.sent.slice(before).map(({ frame }) => isHead(frame)), [false, true])
-      world.recording.answer = () => failing(new FrameTooLarge({ sizeBytes: 9, limitBytes: 8 }))
-      yield* stream(line, 1)
-      yield* pass(1_000)
-      assert.isAtMost(world.sent.length, before + 5)
-      assert.strictEqual(textOf(world.store, "r"), "0 ")
-    })
+  it.effect(
+    "a gateway that calls a frame too large gets a head frame; one that calls that too large is left alone",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* makeWorld()
+        const line = yield* begin(world.writer, "r")
+        const before = world.sent.length
+        world.recording.answer = (frame) =>
+          isHead(frame) ? Effect.void : failing(new FrameTooLarge({ sizeBytes: 9, limitBytes: 8 }))
+        line.offer([textStart("r")], 100)
+        yield* flush
+        assert.deepStrictEqual(
+          world.sent.slice(before).map(({ frame }) => isHead(frame)),
+          [false, true]
+        )
+        world.recording.answer = () => failing(new FrameTooLarge({ sizeBytes: 9, limitBytes: 8 }))
+        yield* stream(line, 1)
+        yield* pass(1_000)
+        assert.isAtMost(world.sent.length, before + 5)
+        assert.strictEqual(textOf(world.store, "r"), "0 ")
+      })
   )
   it.effect("60 s of failing publishes lose nothing and hold up nothing", () =>
     Effect.gen(function* () {
       const world = yield* makeWorld()
-      const faulty = faultyGateway(world.recording.gateway, { seed: 7, throttle: 0.3, unavailable: 0.3, delay: 0.2, drop: 0.2 })
+      const faulty = faultyGateway(world.recording.gateway, {
+        seed: 7,
+        throttle: 0.3,
+        unavailable: 0.3,
+        delay: 0.2,
+        drop: 0.2
+      })
       const other = yield* processOn({ log: world.log, gateway: faulty.gateway })
       const line = yield* begin(other.get(THREAD), "r")
       line.offer([textStart("r")], 100)

@@ -3,7 +3,21 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { faultyLog, type FaultyLogOptions, type LogFault } from "../../src/conformance/faultyLog.ts"
 import type { Append, ThreadLogService } from "../../src/ports/ThreadLog.ts"
-import { begin, delta, entriesOf, eventsOf, finished, makeWorld, pass, passUntil, postOf, processOn, textOf, textStart, THREAD } from "./world.ts"
+import {
+  begin,
+  delta,
+  entriesOf,
+  eventsOf,
+  finished,
+  makeWorld,
+  pass,
+  passUntil,
+  postOf,
+  processOn,
+  textOf,
+  textStart,
+  THREAD
+} from "./world.ts"
 
 /** A world whose log has these faults, and what was sent to it. */
 const faultyWorld = Effect.fnUntraced(function* (faults: FaultyLogOptions) {
@@ -46,7 +60,8 @@ describe("an append whose outcome is unknown", () => {
         assert.strictEqual(new Set(entriesOf(store).map(({ id }) => id)).size, entriesOf(store).length)
         // until it is settled the same entry is all that is sent
         const byOffset = new Map<number, Set<string>>()
-        for (const { entry } of requests) byOffset.set(entry.offset, (byOffset.get(entry.offset) ?? new Set()).add(entry.body))
+        for (const { entry } of requests)
+          byOffset.set(entry.offset, (byOffset.get(entry.offset) ?? new Set()).add(entry.body))
         for (const [offset, bodies] of byOffset) assert.strictEqual(bodies.size, 1, `offset ${offset}`)
       })
     )
@@ -56,7 +71,11 @@ describe("an append whose outcome is unknown", () => {
       let down = true
       const { store, writer } = yield* faultyWorld({
         script: (operation, call) =>
-          operation === "append" && call === 1 ? "unknown-after" : down && operation === "read" ? "unavailable" : undefined
+          operation === "append" && call === 1
+            ? "unknown-after"
+            : down && operation === "read"
+              ? "unavailable"
+              : undefined
       })
       const posted = yield* Effect.forkChild(writer.submit(postOf("m")))
       yield* pass(10_000, 100)
@@ -73,7 +92,11 @@ describe("an append whose outcome is unknown", () => {
       let readDown = true
       const { plain, recording, store, writer } = yield* faultyWorld({
         script: (operation, call) =>
-          operation === "append" && call === 3 ? "unknown-after" : readDown && operation === "read" ? "unavailable" : undefined
+          operation === "append" && call === 3
+            ? "unknown-after"
+            : readDown && operation === "read"
+              ? "unavailable"
+              : undefined
       })
       const line = yield* begin(writer, "r")
       const said = line.commit([textStart("r"), delta("r", "a")])
@@ -96,9 +119,19 @@ describe("a log that fails at random", () => {
   for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
     it.effect(`seed ${seed}: what was said is in the log once, in order, and so is what was answered`, () =>
       Effect.gen(function* () {
-        const rates = { "unknown-before": 0.1, "unknown-after": 0.1, late: 0.1, duplicate: 0.1, unavailable: 0.1, delay: 0.3 }
+        const rates = {
+          "unknown-before": 0.1,
+          "unknown-after": 0.1,
+          late: 0.1,
+          duplicate: 0.1,
+          unavailable: 0.1,
+          delay: 0.3
+        }
         const { recording, store, writer, plain } = yield* faultyWorld({ rates, seed, lateMillis: 40 })
-        const other = yield* processOn({ log: faultyLog(plain, { rates, seed: seed + 100 }), gateway: recording.gateway })
+        const other = yield* processOn({
+          log: faultyLog(plain, { rates, seed: seed + 100 }),
+          gateway: recording.gateway
+        })
         const begun = yield* Effect.forkChild(begin(writer, "r"))
         yield* passUntil(() => begun.pollUnsafe() !== undefined)
         const line = yield* Fiber.join(begun)

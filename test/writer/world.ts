@@ -62,7 +62,8 @@ export const around = (
     Object.entries(log).map(([key, value]) => [
       key,
       typeof value === "function"
-        ? (...args: unknown[]) => wrap(key as Operation, (value as (...args: unknown[]) => Effect.Effect<unknown, never>)(...args))
+        ? (...args: unknown[]) =>
+            wrap(key as Operation, (value as (...args: unknown[]) => Effect.Effect<unknown, never>)(...args))
         : value
     ])
   ) as unknown as ThreadLogService
@@ -120,8 +121,14 @@ export interface RecordingGateway {
   /** What `onReset` of every listening process is told. */
   readonly reset: () => void
 }
-export const recordingGateway = (options: { readonly maxFrameBytes?: number; readonly subscribe?: boolean } = {}): RecordingGateway => {
-  const listeners = new Set<{ readonly onFrame: (group: string, frame: string) => void; readonly onReset: () => void; readonly joined: Set<string> }>()
+export const recordingGateway = (
+  options: { readonly maxFrameBytes?: number; readonly subscribe?: boolean } = {}
+): RecordingGateway => {
+  const listeners = new Set<{
+    readonly onFrame: (group: string, frame: string) => void
+    readonly onReset: () => void
+    readonly joined: Set<string>
+  }>()
   let flying = 0
   let most = 0
   const recording: RecordingGateway = {
@@ -189,7 +196,8 @@ export const entriesOf = (store: MemoryStore, thread: ThreadKey = THREAD): reado
   entries.forEach((entry, index) => {
     const before = entries[index - 1]
     if (entry.offset !== index + 1) throw new Error(`entry ${index + 1} has offset ${entry.offset}`)
-    if (before !== undefined && entry.prev !== before.id) throw new Error(`entry ${entry.offset} does not follow ${before.id}`)
+    if (before !== undefined && entry.prev !== before.id)
+      throw new Error(`entry ${entry.offset} does not follow ${before.id}`)
   })
   return entries
 }
@@ -213,19 +221,26 @@ export const cancelOf = (run: string, id = `cancel-${run}`) =>
 export const postOf = (id: string, text = id) =>
   ({ type: "post", by: "ann", message: { id, parts: [{ type: "text", text }] }, digest: `${id} ${text}` }) as const
 export const delta = (run: string, text: string): Event => ({ type: "text.delta", run, part: `${run}:p`, text })
-export const textStart = (run: string): Event => ({ type: "text.started", run, message: `${run}:answer`, part: `${run}:p` })
+export const textStart = (run: string): Event => ({
+  type: "text.started",
+  run,
+  message: `${run}:answer`,
+  part: `${run}:p`
+})
 export const finished = (run: string): Event => ({ type: "run.finished", run, outcome: { type: "completed" } })
 
 /** One process's writers; `log` and `gateway` as it sees them. */
 export const processOn = (options: Omit<WritersOptions, "groups">) => makeWriters({ ...options, groups })
 
 /** A store, its log, a recording gateway, and one process on them. */
-export const makeWorld = Effect.fnUntraced(function* (options: {
-  readonly maxFrameBytes?: number
-  readonly subscribe?: boolean
-  readonly log?: (log: ThreadLogService) => ThreadLogService
-  readonly redact?: WritersOptions["redact"]
-} = {}) {
+export const makeWorld = Effect.fnUntraced(function* (
+  options: {
+    readonly maxFrameBytes?: number
+    readonly subscribe?: boolean
+    readonly log?: (log: ThreadLogService) => ThreadLogService
+    readonly redact?: WritersOptions["redact"]
+  } = {}
+) {
   yield* TestClock.setTime(START)
   const store = memoryStore()
   const plain = yield* logOn(store)
@@ -236,7 +251,11 @@ export const makeWorld = Effect.fnUntraced(function* (options: {
 })
 
 /** Starts and takes a run, and attaches to it. */
-export const begin = Effect.fnUntraced(function* (writer: ThreadWriter, run: string, handlers: Partial<LineHandlers> = {}) {
+export const begin = Effect.fnUntraced(function* (
+  writer: ThreadWriter,
+  run: string,
+  handlers: Partial<LineHandlers> = {}
+) {
   const started = yield* writer.submit(startOf(run))
   const taken = yield* writer.submit({ type: "take", run, epoch: 1 })
   if (!started.ok || !taken.ok) return yield* Effect.die(new Error("the run did not begin"))

@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import type { LogError } from "../../../src/ports/LogError.ts"
 import { ThreadLog } from "../../../src/ports/ThreadLog.ts"
 import type { ThreadKey, ThreadLogService } from "../../../src/ports/ThreadLog.ts"
@@ -32,9 +33,11 @@ export interface SqliteLogOptions {
   readonly verifyUpToBytes?: number
 }
 const PAGE_BYTES = 4096
+const BUSY_MILLIS = 2_000
+const OPEN_PAUSE_MILLIS = 20
 
 const open = (options: SqliteLogOptions): { readonly db: DatabaseSync; readonly store: Store } => {
-  const db = new DatabaseSync(options.file, { timeout: options.busyMillis ?? 2_000 })
+  const db = new DatabaseSync(options.file, { timeout: options.busyMillis ?? BUSY_MILLIS })
   try {
     db.exec("PRAGMA journal_mode = WAL")
     db.exec("PRAGMA synchronous = NORMAL")
@@ -99,7 +102,14 @@ export const sqliteLog = (options: SqliteLogOptions): Layer.Layer<ThreadLog, Log
           } catch (cause) {
             return Effect.fail(toLogError("open", WHOLE_FILE, cause))
           }
-        }),
+        }).pipe(
+          // SQLite does not wait for the lock while a file becomes WAL: two processes that begin together meet here
+          Effect.retry({
+            while: ({ reason }) => reason._tag === "LogUnavailable",
+            schedule: Schedule.spaced(OPEN_PAUSE_MILLIS),
+            times: Math.ceil((options.busyMillis ?? BUSY_MILLIS) / OPEN_PAUSE_MILLIS)
+          })
+        ),
         ({ db }) => Effect.sync(() => db.close())
       ),
       ({ store }) => make(store)

@@ -73,7 +73,10 @@ const make = (open: () => Promise<QueueClient>, timeoutMillis: number): JobQueue
   const delivery = (message: DequeuedMessageItem): Delivery => {
     let receipt = message.popReceipt
     /** A receipt that no longer fits means that another worker has the job: nothing is left to do for this one. */
-    const ifHeld = (operation: QueueError["operation"], work: (client: QueueClient, abortSignal: AbortSignal) => Promise<unknown>) =>
+    const ifHeld = (
+      operation: QueueError["operation"],
+      work: (client: QueueClient, abortSignal: AbortSignal) => Promise<unknown>
+    ) =>
       Effect.catch(Effect.asVoid(attempt(operation, work)), (error) =>
         [400, 404].includes(statusOf(error.cause) ?? 0) ? Effect.void : Effect.fail(error)
       )
@@ -87,7 +90,9 @@ const make = (open: () => Promise<QueueClient>, timeoutMillis: number): JobQueue
     return {
       job: decode(message.messageText),
       attempt: message.dequeueCount,
-      complete: ifHeld("complete", (client, abortSignal) => client.deleteMessage(message.messageId, receipt, { abortSignal })),
+      complete: ifHeld("complete", (client, abortSignal) =>
+        client.deleteMessage(message.messageId, receipt, { abortSignal })
+      ),
       release: hide("release"),
       extend: hide("extend")
     }

@@ -8,6 +8,7 @@ import { DatabaseSync } from "node:sqlite"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { JobQueue, QueueError } from "../../../src/ports/JobQueue.ts"
 import type { Delivery, JobQueueService } from "../../../src/ports/JobQueue.ts"
 
@@ -20,8 +21,10 @@ export interface SqliteQueueOptions {
 /** Longest that `receive` waits before it answers an empty list. */
 const WAIT_MILLIS = 1_000
 const POLL_MILLIS = 25
+const BUSY_MILLIS = 2_000
+const OPEN_PAUSE_MILLIS = 20
 
-const open = ({ file, busyMillis = 2_000 }: SqliteQueueOptions) => {
+const open = ({ file, busyMillis = BUSY_MILLIS }: SqliteQueueOptions) => {
   const db = new DatabaseSync(file, { timeout: busyMillis })
   try {
     db.exec("PRAGMA journal_mode = WAL")
@@ -94,7 +97,15 @@ export const sqliteQueue = (options: SqliteQueueOptions): Layer.Layer<JobQueue, 
     JobQueue,
     Effect.map(
       Effect.acquireRelease(
-        attempt("receive", () => open(options)),
+        // SQLite does not wait for the lock while a file becomes WAL: two processes that begin together meet here
+        Effect.retry(
+          attempt("receive", () => open(options)),
+          {
+            schedule: Schedule.spaced(OPEN_PAUSE_MILLIS),
+            times: Math.ceil((options.busyMillis ?? BUSY_MILLIS) / OPEN_PAUSE_MILLIS),
+            while: ({ cause }) => /locked|busy/i.test(String(cause))
+          }
+        ),
         (store) => Effect.sync(() => store.db.close())
       ),
       make

@@ -11,17 +11,23 @@ import { isActive, plural } from "./turns.ts"
 /** The line under the question: what happens now, or how it ended, with the share that is done. */
 export const StatusLine = ({ run }: { readonly run: ViewRun }) => {
   const active = isActive(run)
-  const label = run.state === "waiting" ? "Waiting for a worker…" : run.state === "suspended" ? "Paused" : (run.label ?? "Working…")
+  const label =
+    run.state === "waiting" ? "Waiting for a worker…" : run.state === "suspended" ? "Paused" : (run.label ?? "Working…")
   if (!active && run.outcome?.type === "failed") return null
-  const ended = run.outcome?.type === "cancelled" ? "Stopped. What was found until then stays here." : (run.label ?? "Done")
+  const ended =
+    run.outcome?.type === "cancelled" ? "Stopped. What was found until then stays here." : (run.label ?? "Done")
   return (
     <div className="status" data-active={active} data-outcome={run.outcome?.type}>
-      <span className="status-mark" aria-hidden="true">{active ? <span className="pulse" /> : <Icon name={run.outcome?.type === "cancelled" ? "stop" : "done"} />}</span>
+      <span className="status-mark" aria-hidden="true">
+        {active ? <span className="pulse" /> : <Icon name={run.outcome?.type === "cancelled" ? "stop" : "done"} />}
+      </span>
       <span className="status-text">
         <span className="status-label">{active ? label : ended}</span>
         {active && run.detail !== undefined && <span className="status-detail">{run.detail}</span>}
       </span>
-      {active && run.fraction !== undefined && <progress className="status-progress" max={1} value={run.fraction} aria-label="Progress of the run" />}
+      {active && run.fraction !== undefined && (
+        <progress className="status-progress" max={1} value={run.fraction} aria-label="Progress of the run" />
+      )}
     </div>
   )
 }
@@ -30,8 +36,14 @@ export const Reasoning = ({ parts }: { readonly parts: readonly ViewReasoning[] 
   if (parts.length === 0) return null
   return (
     <details className="reasoning">
-      <summary><Icon name="thought" /><span>Why these sections</span><Icon name="chevron" /></summary>
-      {parts.map((part) => <Markdown key={part.id} text={part.text} />)}
+      <summary>
+        <Icon name="thought" />
+        <span>Why these sections</span>
+        <Icon name="chevron" />
+      </summary>
+      {parts.map((part) => (
+        <Markdown key={part.id} text={part.text} />
+      ))}
     </details>
   )
 }
@@ -46,11 +58,25 @@ export const Calls = ({ calls, active }: { readonly calls: readonly ViewTool[]; 
   return (
     <div className="calls">
       <details className="call-list">
-        <summary><Icon name="read" /><span>{summaryOf(calls)}</span><Icon name="chevron" /></summary>
+        <summary>
+          <Icon name="read" />
+          <span>{summaryOf(calls)}</span>
+          <Icon name="chevron" />
+        </summary>
         {shown.length < calls.length && <p className="faint">{plural(calls.length - shown.length, "earlier call")}</p>}
-        <ol>{shown.map((call) => <Call key={call.id} call={call} />)}</ol>
+        <ol>
+          {shown.map((call) => (
+            <Call key={call.id} call={call} />
+          ))}
+        </ol>
       </details>
-      {active && running.length > 0 && <ol className="calls-now" aria-hidden="true">{running.map((call) => <CallNow key={call.id} call={call} />)}</ol>}
+      {active && running.length > 0 && (
+        <ol className="calls-now" aria-hidden="true">
+          {running.map((call) => (
+            <CallNow key={call.id} call={call} />
+          ))}
+        </ol>
+      )}
     </div>
   )
 }
@@ -68,7 +94,13 @@ const summaryOf = (calls: readonly ViewTool[]): string => {
 }
 
 const iconOf = (call: ViewTool): IconName =>
-  call.outcome !== undefined && call.outcome.type !== "ok" ? "failed" : call.name === "search" ? "search" : call.name === "read" ? "read" : "tool"
+  call.outcome !== undefined && call.outcome.type !== "ok"
+    ? "failed"
+    : call.name === "search"
+      ? "search"
+      : call.name === "read"
+        ? "read"
+        : "tool"
 
 const CallNow = memo(({ call }: { readonly call: ViewTool }) => (
   <li className="call-now">
@@ -96,7 +128,9 @@ const Call = memo(({ call }: { readonly call: ViewTool }) => (
 Call.displayName = "Call"
 
 const field = (value: Json | undefined, name: string): Json | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as { readonly [key: string]: Json })[name] : undefined
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as { readonly [key: string]: Json })[name]
+    : undefined
 const outputOf = (call: ViewTool): Json | undefined => (call.outcome?.type === "ok" ? call.outcome.output : call.output)
 
 const subjectOf = (call: ViewTool): string => {
@@ -117,12 +151,18 @@ const resultOf = (call: ViewTool): string => {
       if (typeof lines === "number") return plural(lines, "line")
       return "done"
     }
-    case "failed": return "failed"
-    case "invalid": return "refused: bad input"
-    case "denied": return "denied"
-    case "cancelled": return "stopped"
-    case "unknown": return "interrupted; it may have taken effect"
-    default: return ""
+    case "failed":
+      return "failed"
+    case "invalid":
+      return "refused: bad input"
+    case "denied":
+      return "denied"
+    case "cancelled":
+      return "stopped"
+    case "unknown":
+      return "interrupted; it may have taken effect"
+    default:
+      return ""
   }
 }
 
@@ -136,13 +176,22 @@ const CallDetails = ({ call }: { readonly call: ViewTool }) => {
     return (
       <ul className="hits">
         {hits.map((hit: Json, place: number) => (
-          <li key={place}><span>{String(field(hit, "title"))}</span> <span className="faint">{String(field(hit, "path"))} · {String(field(hit, "score"))}</span></li>
+          <li key={place}>
+            <span>{String(field(hit, "title"))}</span>{" "}
+            <span className="faint">
+              {String(field(hit, "path"))} · {String(field(hit, "score"))}
+            </span>
+          </li>
         ))}
       </ul>
     )
   }
   if (Array.isArray(passages)) {
-    return <p className="faint">{plural(Number(field(output, "bytes") ?? 0), "byte")} read, {plural(passages.length, "passage")} quoted</p>
+    return (
+      <p className="faint">
+        {plural(Number(field(output, "bytes") ?? 0), "byte")} read, {plural(passages.length, "passage")} quoted
+      </p>
+    )
   }
   return <pre tabIndex={0}>{JSON.stringify({ input: call.input, output }, null, 2)}</pre>
 }

@@ -46,15 +46,24 @@ export const App = ({ thread, library, onNew }: AppProps) => {
   const field = useRef<HTMLTextAreaElement>(null)
   const { away, toEnd, toQuestion } = useFollow(view)
 
-  const answered = useCallback((receipt: { readonly ok: true } | { readonly ok: false; readonly error: Fault }): boolean => {
-    setTrouble(receipt.ok ? undefined : troubleOf(receipt.error))
-    return receipt.ok
-  }, [])
-  const ask = useCallback(async (question: string, everything = false): Promise<boolean> => {
-    toQuestion()
-    return answered(await thread.start("librarian", { question, ...(everything ? { depth: "all" } : {}) }, { message: question }))
-  }, [thread, answered, toQuestion])
-  const steer = async (text: string): Promise<boolean> => (running === undefined ? ask(text) : answered(await thread.steer(running.id, text)))
+  const answered = useCallback(
+    (receipt: { readonly ok: true } | { readonly ok: false; readonly error: Fault }): boolean => {
+      setTrouble(receipt.ok ? undefined : troubleOf(receipt.error))
+      return receipt.ok
+    },
+    []
+  )
+  const ask = useCallback(
+    async (question: string, everything = false): Promise<boolean> => {
+      toQuestion()
+      return answered(
+        await thread.start("librarian", { question, ...(everything ? { depth: "all" } : {}) }, { message: question })
+      )
+    },
+    [thread, answered, toQuestion]
+  )
+  const steer = async (text: string): Promise<boolean> =>
+    running === undefined ? ask(text) : answered(await thread.steer(running.id, text))
   const stop = useCallback(async (): Promise<void> => {
     if (running === undefined || stopping === running.id) return
     setStopping(running.id)
@@ -81,30 +90,62 @@ export const App = ({ thread, library, onNew }: AppProps) => {
 
   return (
     <>
-      <a className="skip" href="#composer">Skip to the question box</a>
+      <a className="skip" href="#composer">
+        Skip to the question box
+      </a>
       <header className="top">
         <div className="top-inner">
           <h1 className="brand">Librarian</h1>
-          <p className="folder">{library.name} · {plural(library.documents, "document")}</p>
+          <p className="folder">
+            {library.name} · {plural(library.documents, "document")}
+          </p>
           <Connection state={connection} />
-          <button type="button" className="plain new" onClick={onNew} aria-label="New conversation"><Icon name="plus" /><span className="new-words">New conversation</span></button>
+          <button type="button" className="plain new" onClick={onNew} aria-label="New conversation">
+            <Icon name="plus" />
+            <span className="new-words">New conversation</span>
+          </button>
         </div>
       </header>
       <main className="conversation" aria-label="Conversation">
-        {hasOlder && <button type="button" className="quiet" onClick={() => void thread.older()}>Show what was asked before</button>}
-        {turns.length === 0 ? <Welcome library={library} onAsk={retry} /> : turns.map((turn) => <Turn key={turn.id} turn={turn} onOpen={setOpened} onRetry={retry} />)}
+        {hasOlder && (
+          <button type="button" className="quiet" onClick={() => void thread.older()}>
+            Show what was asked before
+          </button>
+        )}
+        {turns.length === 0 ? (
+          <Welcome library={library} onAsk={retry} />
+        ) : (
+          turns.map((turn) => <Turn key={turn.id} turn={turn} onOpen={setOpened} onRetry={retry} />)
+        )}
       </main>
       <footer className="bottom">
         <div className="bottom-inner">
-          {away && <button type="button" className="to-end" onClick={toEnd} aria-label="To the newest words"><Icon name="down" /></button>}
+          {away && (
+            <button type="button" className="to-end" onClick={toEnd} aria-label="To the newest words">
+              <Icon name="down" />
+            </button>
+          )}
           {refused !== undefined && <TroubleNote trouble={refused} />}
           {trouble !== undefined && (
             <TroubleNote trouble={trouble}>
-              <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => setTrouble(undefined)}><Icon name="failed" /></button>
+              <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => setTrouble(undefined)}>
+                <Icon name="failed" />
+              </button>
             </TroubleNote>
           )}
-          <Composer running={running !== undefined} stopping={running !== undefined && stopping === running.id} field={field} onAsk={ask} onSteer={steer} onStop={() => void stop()} />
-          <p className="footnote">{library.answers === "quotes" ? "Answers are quoted word for word from the documents." : "Answers are written by a language model; check the sources."}</p>
+          <Composer
+            running={running !== undefined}
+            stopping={running !== undefined && stopping === running.id}
+            field={field}
+            onAsk={ask}
+            onSteer={steer}
+            onStop={() => void stop()}
+          />
+          <p className="footnote">
+            {library.answers === "quotes"
+              ? "Answers are quoted word for word from the documents."
+              : "Answers are written by a language model; check the sources."}
+          </p>
         </div>
       </footer>
       <Announcer view={view} />
@@ -124,7 +165,12 @@ const Welcome = ({ library, onAsk }: { readonly library: LibraryCard; readonly o
     {library.suggestions.length > 0 && (
       <ul className="suggestions" aria-label="Suggested questions">
         {library.suggestions.map((question) => (
-          <li key={question}><button type="button" onClick={() => onAsk(question)}><span>{question}</span><Icon name="chevron" /></button></li>
+          <li key={question}>
+            <button type="button" onClick={() => onAsk(question)}>
+              <span>{question}</span>
+              <Icon name="chevron" />
+            </button>
+          </li>
         ))}
       </ul>
     )}
@@ -148,11 +194,11 @@ const words = {
 } as const
 
 const Connection = ({ state }: { readonly state: ConnectionState }) => (
-    <p className="connection" data-state={state} role="status" title={words[state].meaning}>
-      <span className="connection-dot" aria-hidden="true" />
-      <span className="hidden">Connection: </span>
-      <span className="connection-label">{words[state].label}</span>
-    </p>
+  <p className="connection" data-state={state} role="status" title={words[state].meaning}>
+    <span className="connection-dot" aria-hidden="true" />
+    <span className="hidden">Connection: </span>
+    <span className="connection-label">{words[state].label}</span>
+  </p>
 )
 
 /** Says to screen readers what changed in the newest run: that it began, and how it ended; never single words. */
@@ -162,10 +208,16 @@ const Announcer = ({ view }: { readonly view: View }) => {
   let said = ""
   if (run !== undefined && !(first.current === run.id && run.state === "finished")) {
     first.current = undefined
-    const count = sources(view.messages.filter((message) => message.run === run.id).flatMap(({ parts }) => parts)).length
+    const count = sources(
+      view.messages.filter((message) => message.run === run.id).flatMap(({ parts }) => parts)
+    ).length
     if (run.state !== "finished") said = "The librarian is working. Press Escape to stop."
     else if (run.outcome?.type === "completed") said = `The answer is complete, with ${plural(count, "source")}.`
     else if (run.outcome?.type === "cancelled") said = "Stopped."
   }
-  return <p className="hidden" aria-live="polite">{said}</p>
+  return (
+    <p className="hidden" aria-live="polite">
+      {said}
+    </p>
+  )
 }

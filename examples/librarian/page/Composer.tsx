@@ -44,8 +44,18 @@ export const Composer = ({ running, stopping, field, onAsk, onSteer, onStop }: C
   }
   const label = running ? "Steer the run" : "Ask the librarian"
   return (
-    <form className="composer" data-running={running} aria-label={label} onSubmit={(event) => { event.preventDefault(); void send() }}>
-      <label htmlFor="composer" className="hidden">{label}</label>
+    <form
+      className="composer"
+      data-running={running}
+      aria-label={label}
+      onSubmit={(event) => {
+        event.preventDefault()
+        void send()
+      }}
+    >
+      <label htmlFor="composer" className="hidden">
+        {label}
+      </label>
       <textarea
         id="composer"
         ref={field}
@@ -60,10 +70,17 @@ export const Composer = ({ running, stopping, field, onAsk, onSteer, onStop }: C
       />
       <div className="composer-row">
         {running ? (
-          <span className="composer-hint"><kbd>Esc</kbd> stops</span>
+          <span className="composer-hint">
+            <kbd>Esc</kbd> stops
+          </span>
         ) : (
           <label className="switch">
-            <input type="checkbox" role="switch" checked={everything} onChange={(event) => setEverything(event.target.checked)} />
+            <input
+              type="checkbox"
+              role="switch"
+              checked={everything}
+              onChange={(event) => setEverything(event.target.checked)}
+            />
             <span className="switch-track" aria-hidden="true" />
             <span>Read everything that fits</span>
           </label>
@@ -71,7 +88,8 @@ export const Composer = ({ running, stopping, field, onAsk, onSteer, onStop }: C
         <span className="composer-buttons">
           {running && (
             <button type="button" className="stop" onClick={onStop} disabled={stopping}>
-              <Icon name="stop" /><span>{stopping ? "Stopping…" : "Stop"}</span>
+              <Icon name="stop" />
+              <span>{stopping ? "Stopping…" : "Stop"}</span>
             </button>
           )}
           <button type="submit" className="send" aria-label={running ? "Steer" : "Ask"} disabled={text.trim() === ""}>

@@ -16,25 +16,43 @@ interface MarkdownProps {
 }
 
 export const Markdown = memo(({ text, onSource }: MarkdownProps) => {
-  const components = useMemo((): Components => ({
-    a: ({ href, children }) => {
-      if (href === undefined || href === "") return <span>{children}</span>
-      if (!href.startsWith(SOURCE)) return <a href={href} target="_blank" rel="noreferrer noopener">{children}</a>
-      if (onSource === undefined) return <span>{children}</span>
-      const id = href.slice(SOURCE.length)
-      return <button type="button" className="source-link" onClick={() => onSource(id)}>{children}</button>
-    },
-    // Wide code scrolls by itself and can be reached by keyboard.
-    pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
-    // Headings inside an answer must not rise above the question's.
-    h1: ({ children }) => <h3>{children}</h3>,
-    h2: ({ children }) => <h3>{children}</h3>
-  }), [onSource])
+  const components = useMemo(
+    (): Components => ({
+      a: ({ href, children }) => {
+        if (href === undefined || href === "") return <span>{children}</span>
+        if (!href.startsWith(SOURCE))
+          return (
+            <a href={href} target="_blank" rel="noreferrer noopener">
+              {children}
+            </a>
+          )
+        if (onSource === undefined) return <span>{children}</span>
+        const id = href.slice(SOURCE.length)
+        return (
+          <button type="button" className="source-link" onClick={() => onSource(id)}>
+            {children}
+          </button>
+        )
+      },
+      // Wide code scrolls by itself and can be reached by keyboard.
+      pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
+      // Headings inside an answer must not rise above the question's.
+      h1: ({ children }) => <h3>{children}</h3>,
+      h2: ({ children }) => <h3>{children}</h3>
+    }),
+    [onSource]
+  )
   return (
     <div className="prose">
       {piecesOf(text).map((piece, place) =>
         piece.table === undefined ? (
-          <ReactMarkdown key={place} skipHtml disallowedElements={["img"]} urlTransform={allowed} components={components}>
+          <ReactMarkdown
+            key={place}
+            skipHtml
+            disallowedElements={["img"]}
+            urlTransform={allowed}
+            components={components}
+          >
             {piece.text}
           </ReactMarkdown>
         ) : (
@@ -46,16 +64,46 @@ export const Markdown = memo(({ text, onSource }: MarkdownProps) => {
 })
 Markdown.displayName = "Markdown"
 
-const Table = ({ rows, components }: { readonly rows: readonly (readonly string[])[]; readonly components: Components }) => {
+const Table = ({
+  rows,
+  components
+}: {
+  readonly rows: readonly (readonly string[])[]
+  readonly components: Components
+}) => {
   const [head = [], ...body] = rows
   const cell = (text: string) => (
-    <ReactMarkdown skipHtml disallowedElements={["img", "p"]} unwrapDisallowed urlTransform={allowed} components={components}>{text}</ReactMarkdown>
+    <ReactMarkdown
+      skipHtml
+      disallowedElements={["img", "p"]}
+      unwrapDisallowed
+      urlTransform={allowed}
+      components={components}
+    >
+      {text}
+    </ReactMarkdown>
   )
   return (
     <div className="table" tabIndex={0} role="region" aria-label="Table">
       <table>
-        <thead><tr>{head.map((text, place) => <th key={place} scope="col">{cell(text)}</th>)}</tr></thead>
-        <tbody>{body.map((row, at) => <tr key={at}>{row.map((text, place) => <td key={place}>{cell(text)}</td>)}</tr>)}</tbody>
+        <thead>
+          <tr>
+            {head.map((text, place) => (
+              <th key={place} scope="col">
+                {cell(text)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {body.map((row, at) => (
+            <tr key={at}>
+              {row.map((text, place) => (
+                <td key={place}>{cell(text)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
       </table>
     </div>
   )
@@ -67,7 +115,12 @@ interface Piece {
 }
 const delimiter = /^\s{0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/
 const cells = (line: string): string[] =>
-  line.trim().replace(/^\|/, "").replace(/\|$/, "").split(/(?<!\\)\|/).map((text) => text.trim().replace(/\\\|/g, "|"))
+  line
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/\|$/, "")
+    .split(/(?<!\\)\|/)
+    .map((text) => text.trim().replace(/\\\|/g, "|"))
 
 /** Text and tables in turn. A fence keeps what looks like a table inside of it. */
 const piecesOf = (text: string): Piece[] => {
@@ -80,7 +133,14 @@ const piecesOf = (text: string): Piece[] => {
     const line = lines[at] ?? ""
     if (/^\s*(```|~~~)/.test(line)) fenced = !fenced
     const next = lines[at + 1]
-    if (fenced || !line.includes("|") || next === undefined || !next.includes("-") || !next.includes("|") || !delimiter.test(next)) {
+    if (
+      fenced ||
+      !line.includes("|") ||
+      next === undefined ||
+      !next.includes("-") ||
+      !next.includes("|") ||
+      !delimiter.test(next)
+    ) {
       plain.push(line)
       continue
     }
@@ -90,5 +150,7 @@ const piecesOf = (text: string): Piece[] => {
     pieces.push({ text: plain.join("\n") }, { text: "", table })
     plain = []
   }
-  return [...pieces, { text: plain.join("\n") }].filter((piece) => piece.table !== undefined || piece.text.trim() !== "")
+  return [...pieces, { text: plain.join("\n") }].filter(
+    (piece) => piece.table !== undefined || piece.text.trim() !== ""
+  )
 }

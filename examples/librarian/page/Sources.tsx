@@ -9,7 +9,13 @@ import { plural } from "./turns.ts"
 
 const FIRST = 6
 
-export const Sources = ({ sources, onOpen }: { readonly sources: readonly ViewSource[]; readonly onOpen: (source: ViewSource) => void }) => {
+export const Sources = ({
+  sources,
+  onOpen
+}: {
+  readonly sources: readonly ViewSource[]
+  readonly onOpen: (source: ViewSource) => void
+}) => {
   const [all, setAll] = useState(false)
   if (sources.length === 0) return null
   const shown = all ? sources : sources.slice(0, FIRST)
@@ -29,7 +35,11 @@ export const Sources = ({ sources, onOpen }: { readonly sources: readonly ViewSo
           </li>
         ))}
       </ol>
-      {shown.length < sources.length && <button type="button" className="quiet" onClick={() => setAll(true)}>Show all {sources.length}</button>}
+      {shown.length < sources.length && (
+        <button type="button" className="quiet" onClick={() => setAll(true)}>
+          Show all {sources.length}
+        </button>
+      )}
     </section>
   )
 }
@@ -40,7 +50,10 @@ interface Opened {
   readonly lines: readonly [number, number]
   readonly text: string
 }
-type Loading = { readonly state: "loading" } | { readonly state: "gone"; readonly message: string } | { readonly state: "ready"; readonly section: Opened }
+type Loading =
+  | { readonly state: "loading" }
+  | { readonly state: "gone"; readonly message: string }
+  | { readonly state: "ready"; readonly section: Opened }
 
 /** Modal; the browser keeps the focus inside and gives it back. */
 export const SourceDialog = ({ source, onClose }: { readonly source: ViewSource; readonly onClose: () => void }) => {
@@ -56,12 +69,19 @@ export const SourceDialog = ({ source, onClose }: { readonly source: ViewSource;
       else setLoading({ state: "gone", message: "This section is no longer in the documents." })
     }
     load().catch(() => {
-      if (!abort.signal.aborted) setLoading({ state: "gone", message: "The server did not answer. Close this and try again." })
+      if (!abort.signal.aborted)
+        setLoading({ state: "gone", message: "The server did not answer. Close this and try again." })
     })
     return () => abort.abort()
   }, [ref])
   return (
-    <dialog ref={dialog} className="source-dialog" aria-labelledby="source-title" onClose={onClose} onClick={(event) => event.target === dialog.current && dialog.current?.close()}>
+    <dialog
+      ref={dialog}
+      className="source-dialog"
+      aria-labelledby="source-title"
+      onClose={onClose}
+      onClick={(event) => event.target === dialog.current && dialog.current?.close()}
+    >
       <div className="source-sheet">
         <header>
           <div>
@@ -71,7 +91,9 @@ export const SourceDialog = ({ source, onClose }: { readonly source: ViewSource;
               {loading.state === "ready" && `, lines ${loading.section.lines[0]}–${loading.section.lines[1]}`}
             </p>
           </div>
-          <button type="button" className="icon-button" aria-label="Close" onClick={() => dialog.current?.close()}><Icon name="failed" /></button>
+          <button type="button" className="icon-button" aria-label="Close" onClick={() => dialog.current?.close()}>
+            <Icon name="failed" />
+          </button>
         </header>
         {loading.state === "loading" && <p className="faint">Reading…</p>}
         {loading.state === "gone" && <p>{loading.message}</p>}

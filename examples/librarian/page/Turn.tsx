@@ -17,52 +17,76 @@ interface TurnProps {
   readonly onRetry: (question: string) => void
 }
 
-export const Turn = memo(({ turn, onOpen, onRetry }: TurnProps) => {
-  const { run, parts } = turn
-  const cited = useMemo(() => sources(parts), [parts])
-  // The same function however much is added: passages that are on the screen are not set again.
-  const latest = useRef(parts)
-  latest.current = parts
-  const openById = useCallback((id: string) => {
-    const source = latest.current.find((part): part is ViewSource => part.type === "source" && part.id === id)
-    if (source !== undefined) onOpen(source)
-  }, [onOpen])
-  const active = isActive(run)
-  return (
-    <article className="turn" aria-label={turn.question === "" ? "Run" : turn.question} aria-busy={active}>
-      {turn.question !== "" && <h2 className="question">{turn.question}</h2>}
-      {run !== undefined && <StatusLine run={run} />}
-      <div className="activity">
-        <Calls calls={tools(parts)} active={active} />
-        <Reasoning parts={reasonings(parts)} />
-      </div>
-      {run !== undefined && <Steers run={run} />}
-      <Answer parts={texts(parts)} active={active} onSource={openById} />
-      {run?.outcome?.type === "failed" && <Failure run={run} onRetry={() => onRetry(turn.question)} />}
-      {!active && <Sources sources={cited} onOpen={onOpen} />}
-    </article>
-  )
-}, (before, after) => before.onOpen === after.onOpen && before.onRetry === after.onRetry && same(before.turn, after.turn))
+export const Turn = memo(
+  ({ turn, onOpen, onRetry }: TurnProps) => {
+    const { run, parts } = turn
+    const cited = useMemo(() => sources(parts), [parts])
+    // The same function however much is added: passages that are on the screen are not set again.
+    const latest = useRef(parts)
+    latest.current = parts
+    const openById = useCallback(
+      (id: string) => {
+        const source = latest.current.find((part): part is ViewSource => part.type === "source" && part.id === id)
+        if (source !== undefined) onOpen(source)
+      },
+      [onOpen]
+    )
+    const active = isActive(run)
+    return (
+      <article className="turn" aria-label={turn.question === "" ? "Run" : turn.question} aria-busy={active}>
+        {turn.question !== "" && <h2 className="question">{turn.question}</h2>}
+        {run !== undefined && <StatusLine run={run} />}
+        <div className="activity">
+          <Calls calls={tools(parts)} active={active} />
+          <Reasoning parts={reasonings(parts)} />
+        </div>
+        {run !== undefined && <Steers run={run} />}
+        <Answer parts={texts(parts)} active={active} onSource={openById} />
+        {run?.outcome?.type === "failed" && <Failure run={run} onRetry={() => onRetry(turn.question)} />}
+        {!active && <Sources sources={cited} onOpen={onOpen} />}
+      </article>
+    )
+  },
+  (before, after) => before.onOpen === after.onOpen && before.onRetry === after.onRetry && same(before.turn, after.turn)
+)
 Turn.displayName = "Turn"
 
 /** Parts keep their identity in the view, so comparing them one by one is cheap and exact. */
 const same = (before: TurnData, after: TurnData): boolean =>
-  before.run === after.run && before.question === after.question && before.parts.length === after.parts.length && before.parts.every((part, place) => part === after.parts[place])
+  before.run === after.run &&
+  before.question === after.question &&
+  before.parts.length === after.parts.length &&
+  before.parts.every((part, place) => part === after.parts[place])
 
 /** Of an answer of thousands of passages the first and the newest ones are shown; the rest is one click away. */
 const SHOWN = 40
 
-const Answer = ({ parts, active, onSource }: { readonly parts: readonly ViewText[]; readonly active: boolean; readonly onSource: (id: string) => void }) => {
+const Answer = ({
+  parts,
+  active,
+  onSource
+}: {
+  readonly parts: readonly ViewText[]
+  readonly active: boolean
+  readonly onSource: (id: string) => void
+}) => {
   const [more, setMore] = useState(0)
   if (parts.length === 0) return null
   const first = SHOWN + more
   const hidden = parts.length - first - SHOWN
   const set = (part: ViewText) => <Markdown key={part.id} text={part.text} onSource={onSource} />
-  if (hidden <= 0) return <div className="answer" data-active={active}>{parts.map(set)}</div>
+  if (hidden <= 0)
+    return (
+      <div className="answer" data-active={active}>
+        {parts.map(set)}
+      </div>
+    )
   return (
     <div className="answer" data-active={active}>
       {parts.slice(0, first).map(set)}
-      <button type="button" className="between" onClick={() => setMore(more + SHOWN * 5)}>{plural(hidden, "passage")} in between. Show {hidden > SHOWN * 5 ? "more" : "them"}</button>
+      <button type="button" className="between" onClick={() => setMore(more + SHOWN * 5)}>
+        {plural(hidden, "passage")} in between. Show {hidden > SHOWN * 5 ? "more" : "them"}
+      </button>
       {parts.slice(-SHOWN).map(set)}
     </div>
   )
@@ -76,7 +100,9 @@ const Failure = ({ run, onRetry }: { readonly run: ViewRun; readonly onRetry: ()
       <p className="trouble-title">{trouble.title}</p>
       <p>{trouble.advice}</p>
       {trouble.detail !== undefined && <p className="faint">{trouble.detail}</p>}
-      <button type="button" className="plain" onClick={onRetry}>Ask again</button>
+      <button type="button" className="plain" onClick={onRetry}>
+        Ask again
+      </button>
     </div>
   )
 }
@@ -89,7 +115,9 @@ const Steers = ({ run }: { readonly run: ViewRun }) => {
       {steers.map((steer) => (
         <li key={steer.id} className="steer" data-state={steer.state}>
           <Icon name="steer" />
-          <span className="steer-words">{(steer.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join(" ")}</span>
+          <span className="steer-words">
+            {(steer.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join(" ")}
+          </span>
           <span className="steer-receipt">{receiptOf(steer, run)}</span>
         </li>
       ))}
@@ -98,13 +126,17 @@ const Steers = ({ run }: { readonly run: ViewRun }) => {
 }
 const receiptOf = (steer: ViewInterrupt, run: ViewRun): string => {
   switch (steer.state) {
-    case "accepted": return "Sent, taken up after this section"
+    case "accepted":
+      return "Sent, taken up after this section"
     case "applied": {
       const step = run.steps.find(({ id }) => id === steer.step)
       return step === undefined ? "Taken up" : `Taken up after “${step.name}”`
     }
-    case "too-late": return "Too late: the run had ended"
-    case "refused": return `Refused${steer.reason === undefined ? "" : `: ${steer.reason}`}`
-    default: return ""
+    case "too-late":
+      return "Too late: the run had ended"
+    case "refused":
+      return `Refused${steer.reason === undefined ? "" : `: ${steer.reason}`}`
+    default:
+      return ""
   }
 }

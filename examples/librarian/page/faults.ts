@@ -9,7 +9,10 @@ export interface Trouble {
 }
 const known: Readonly<Record<string, Trouble>> = {
   UNAUTHENTICATED: { title: "This page is no longer signed in", advice: "The server was restarted. Reload the page." },
-  ORIGIN_REFUSED: { title: "This page was opened under another address", advice: "Open the address that the terminal shows." },
+  ORIGIN_REFUSED: {
+    title: "This page was opened under another address",
+    advice: "Open the address that the terminal shows."
+  },
   NOT_FOUND: { title: "The server does not know this conversation", advice: "Begin a new conversation." },
   RUN_BUSY: { title: "Another question is still being answered", advice: "Wait for it, or stop it first." },
   RUN_TERMINAL: { title: "The run had already ended", advice: "Ask a new question." },
@@ -28,6 +31,7 @@ const known: Readonly<Record<string, Trouble>> = {
 /** Never empty; the fault's own message is added where it says more. */
 export const troubleOf = (fault: Pick<Fault, "code" | "message">): Trouble & { readonly detail?: string } => {
   const found = known[fault.code]
-  if (found === undefined) return { title: fault.message, advice: "Try again. If it happens again, look at the terminal." }
+  if (found === undefined)
+    return { title: fault.message, advice: "Try again. If it happens again, look at the terminal." }
   return fault.code === "AGENT_FAILED" || fault.code === "BAD_INPUT" ? { ...found, detail: fault.message } : found
 }

@@ -22,10 +22,16 @@ const boot = async (): Promise<void> => {
   const response = await fetch("/library.json")
   if (!response.ok) throw new Error(`The server answered ${response.status}.`)
   const library = (await response.json()) as LibraryCard
-  const thread = openThread({ endpoint: `${location.origin}/api`, thread: name, gateways: [azureWebPubSubClient(), wsClient()] })
+  const thread = openThread({
+    endpoint: `${location.origin}/api`,
+    thread: name,
+    gateways: [azureWebPubSubClient(), wsClient()]
+  })
   // In the browser's console `thread.view` is what the page shows.
   Object.assign(globalThis, { thread })
-  root.render(<App thread={paced(thread)} library={library} onNew={() => location.assign(address(crypto.randomUUID()))} />)
+  root.render(
+    <App thread={paced(thread)} library={library} onNew={() => location.assign(address(crypto.randomUUID()))} />
+  )
 }
 boot().catch(() => {
   root.render(

@@ -8,17 +8,23 @@ import { openLibrary } from "../../../examples/librarian/library.ts"
 import { folderOf, handbook } from "./folder.ts"
 
 const manual = {
-  "order.md": "# Order\n\n## Gaps\n\nA gap is repaired with one bounded request.\n\n## Duplicates\n\nA duplicate is dropped.\n",
+  "order.md":
+    "# Order\n\n## Gaps\n\nA gap is repaired with one bounded request.\n\n## Duplicates\n\nA duplicate is dropped.\n",
   "tea.md": "# Tea\n\nBrew it for four minutes.\n"
 }
-const librarianOf = async (files: Readonly<Record<string, string | Uint8Array>>) => createLibrarian({ library: await openLibrary(await folderOf(files)) })
+const librarianOf = async (files: Readonly<Record<string, string | Uint8Array>>) =>
+  createLibrarian({ library: await openLibrary(await folderOf(files)) })
 const typesOf = (events: readonly KnownEvent[]): string[] => events.map(({ type }) => type)
 
 describe("the librarian", () => {
   it("searches, says why, reads, quotes and cites, in this order", async () => {
-    const { events, outcome, text, view } = await testAgent(await librarianOf(manual), { input: { question: "How are gaps repaired?" } })
+    const { events, outcome, text, view } = await testAgent(await librarianOf(manual), {
+      input: { question: "How are gaps repaired?" }
+    })
     expect(outcome).toEqual({ type: "completed", result: { cited: 1, sections: 1 } })
-    const told = typesOf(events).filter((type) => /^(tool\.(called|finished)|reasoning\.started|source\.cited|step\.|run\.(started|finished))/.test(type))
+    const told = typesOf(events).filter((type) =>
+      /^(tool\.(called|finished)|reasoning\.started|source\.cited|step\.|run\.(started|finished))/.test(type)
+    )
     expect(told).toEqual([
       "run.started",
       "tool.called",
@@ -33,12 +39,20 @@ describe("the librarian", () => {
     ])
     expect(text).toContain("> A gap is repaired with one bounded request.")
     expect(text).toContain("quoted word for word")
-    expect(events.find((event) => event.type === "source.cited")).toMatchObject({ url: "order.md#gaps", name: "order.md", title: "Gaps" })
+    expect(events.find((event) => event.type === "source.cited")).toMatchObject({
+      url: "order.md#gaps",
+      name: "order.md",
+      title: "Gaps"
+    })
     expect(view.runs[0]?.steps).toMatchObject([{ name: "Read Gaps", state: "completed" }])
   })
   it("gives only reasons that the search bears out", async () => {
     const { view } = await testAgent(await librarianOf(manual), { input: { question: "How are gaps repaired?" } })
-    const reasons = view.messages.flatMap(({ parts }) => parts).filter((part) => part.type === "reasoning").map(({ text }) => text).join("")
+    const reasons = view.messages
+      .flatMap(({ parts }) => parts)
+      .filter((part) => part.type === "reasoning")
+      .map(({ text }) => text)
+      .join("")
     expect(reasons).toContain("1 of 3 sections fits “gaps” and “repaired”")
     expect(reasons).toContain("“Gaps” in order.md comes first: it has all of these words")
   })
@@ -48,19 +62,29 @@ describe("the librarian", () => {
     expect(progress.at(-1)).toMatchObject({ fraction: 1, label: "33 of 33 bytes" })
   })
   it("says what it looked for when nothing fits, and what there is", async () => {
-    const { outcome, text } = await testAgent(await librarianOf(manual), { input: { question: "Wie werden Lücken repariert?" } })
+    const { outcome, text } = await testAgent(await librarianOf(manual), {
+      input: { question: "Wie werden Lücken repariert?" }
+    })
     expect(outcome).toMatchObject({ type: "completed", result: { cited: 0, sections: 0 } })
     expect(text).toContain("“Lücken”")
     expect(text).toContain("“Order” and “Tea”")
   })
   it("answers from an empty folder that there is nothing to read", async () => {
-    const { outcome, text } = await testAgent(await librarianOf({ "image.md": new Uint8Array([0, 1, 2]) }), { input: { question: "tea" } })
+    const { outcome, text } = await testAgent(await librarianOf({ "image.md": new Uint8Array([0, 1, 2]) }), {
+      input: { question: "tea" }
+    })
     expect(outcome).toMatchObject({ type: "completed", result: { cited: 0, sections: 0 } })
     expect(text).toContain("nothing to read")
     expect(text).toContain("image.md is not text")
   })
-  it.each([["", "question"], ["   ", "question"], ["x".repeat(5_000), "question"]])("refuses the question %j as bad input", async (question, path) => {
-    await expect(testAgent(await librarianOf(manual), { input: { question } })).rejects.toMatchObject({ fault: { code: "BAD_INPUT", path: expect.stringContaining(path) } })
+  it.each([
+    ["", "question"],
+    ["   ", "question"],
+    ["x".repeat(5_000), "question"]
+  ])("refuses the question %j as bad input", async (question, path) => {
+    await expect(testAgent(await librarianOf(manual), { input: { question } })).rejects.toMatchObject({
+      fault: { code: "BAD_INPUT", path: expect.stringContaining(path) }
+    })
   })
   it("reads no more sections than asked for, and every one that fits when told so", async () => {
     const librarian = await librarianOf(handbook(120))
@@ -70,8 +94,14 @@ describe("the librarian", () => {
     expect(all.outcome).toMatchObject({ result: { cited: 120, sections: 120 } })
   })
   it("goes through the documents in order when the question names no subject", async () => {
-    const { events } = await testAgent(await librarianOf(manual), { input: { question: "Summarise everything", depth: "all" } })
-    expect(events.flatMap((event) => (event.type === "source.cited" ? [event.url] : []))).toEqual(["order.md#gaps", "order.md#duplicates", "tea.md#tea"])
+    const { events } = await testAgent(await librarianOf(manual), {
+      input: { question: "Summarise everything", depth: "all" }
+    })
+    expect(events.flatMap((event) => (event.type === "source.cited" ? [event.url] : []))).toEqual([
+      "order.md#gaps",
+      "order.md#duplicates",
+      "tea.md#tea"
+    ])
   })
   it("searches anew when a person steers it, and says so", async () => {
     const files = { ...handbook(60), "pests.md": "# Pests\n\nGreenfly are washed off with soapy water.\n" }
@@ -81,7 +111,11 @@ describe("the librarian", () => {
       interruptAt: (event) => {
         if (steered || event.type !== "source.cited") return undefined
         steered = true
-        return { kind: "steer", when: "next-step", message: { id: "m1", parts: [{ type: "text", text: "focus on greenfly" }] } }
+        return {
+          kind: "steer",
+          when: "next-step",
+          message: { id: "m1", parts: [{ type: "text", text: "focus on greenfly" }] }
+        }
       }
     })
     expect(text).toContain("You asked me to change course: **focus on greenfly**")
@@ -96,7 +130,11 @@ describe("the librarian", () => {
       interruptAt: (event) => {
         if (steered || event.type !== "source.cited") return undefined
         steered = true
-        return { kind: "steer", when: "next-step", message: { id: "m1", parts: [{ type: "text", text: "xylophones" }] } }
+        return {
+          kind: "steer",
+          when: "next-step",
+          message: { id: "m1", parts: [{ type: "text", text: "xylophones" }] }
+        }
       }
     })
     expect(text).toContain("I looked for “xylophones” and found no section")
@@ -126,7 +164,12 @@ describe("the librarian", () => {
     expect(text).toContain("> zebra two")
   })
   it("quotes documents without letting them speak as the librarian", async () => {
-    const { text } = await testAgent(await librarianOf({ "a.md": "# [x](javascript:alert(1)) <img src=x onerror=alert(1)>\n\nzebra <script>alert(1)</script>\n" }), { input: { question: "zebra" } })
+    const { text } = await testAgent(
+      await librarianOf({
+        "a.md": "# [x](javascript:alert(1)) <img src=x onerror=alert(1)>\n\nzebra <script>alert(1)</script>\n"
+      }),
+      { input: { question: "zebra" } }
+    )
     for (const line of text.split("\n")) if (line.includes("script>")) expect(line.startsWith("> ")).toBe(true)
     expect(text).not.toContain("javascript:")
   })

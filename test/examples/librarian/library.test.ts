@@ -9,9 +9,14 @@ const latin1 = (text: string): Uint8Array => Buffer.from(text, "latin1")
 
 describe("a library", () => {
   it("splits files at their headings, with the trail above each", async () => {
-    const root = await folderOf({ "guide/start.md": "Before.\n\n# Guide\n\nAbout.\n\n## Gaps & holes\n\nText.\n\n### Deep\n\nMore.\n\n## Gaps & holes\n\nAgain.\n" })
+    const root = await folderOf({
+      "guide/start.md":
+        "Before.\n\n# Guide\n\nAbout.\n\n## Gaps & holes\n\nText.\n\n### Deep\n\nMore.\n\n## Gaps & holes\n\nAgain.\n"
+    })
     const library = await openLibrary(root)
-    expect(library.sections().map(({ ref, title, trail, startLine, endLine }) => [ref, title, trail, startLine, endLine])).toEqual([
+    expect(
+      library.sections().map(({ ref, title, trail, startLine, endLine }) => [ref, title, trail, startLine, endLine])
+    ).toEqual([
       ["guide/start.md", "start", [], 1, 2],
       ["guide/start.md#guide", "Guide", [], 3, 6],
       ["guide/start.md#gaps--holes", "Gaps & holes", ["Guide"], 7, 10],
@@ -20,7 +25,10 @@ describe("a library", () => {
     ])
   })
   it("takes headings only where Markdown has them", async () => {
-    const root = await folderOf({ "a.md": "---\ntitle: Named\nx: 1\n---\nIntro\n\n```md\n# not a heading\n```\n\nSetext\n===\n\nBody\n\n## `code` [link](x) **bold** {#own}\n\nEnd\n" })
+    const root = await folderOf({
+      "a.md":
+        "---\ntitle: Named\nx: 1\n---\nIntro\n\n```md\n# not a heading\n```\n\nSetext\n===\n\nBody\n\n## `code` [link](x) **bold** {#own}\n\nEnd\n"
+    })
     const library = await openLibrary(root)
     expect(library.sections().map(({ ref, title }) => [ref, title])).toEqual([
       ["a.md", "Named"],
@@ -30,7 +38,13 @@ describe("a library", () => {
   })
   it("reads exactly the bytes of a section, whatever the encoding and the line ends", async () => {
     const text = "# Één\r\n\r\nVoor.\r\n\r\n## Twee\r\n\r\nDe lücke.\r\n"
-    const root = await folderOf({ "u8.md": text, "u16.md": utf16(text), "old.md": latin1(text), "bom.md": `\ufeff${text}`, "mac.md": text.replaceAll("\r\n", "\r") })
+    const root = await folderOf({
+      "u8.md": text,
+      "u16.md": utf16(text),
+      "old.md": latin1(text),
+      "bom.md": `\ufeff${text}`,
+      "mac.md": text.replaceAll("\r\n", "\r")
+    })
     const library = await openLibrary(root)
     for (const path of ["u8.md", "u16.md", "old.md", "bom.md", "mac.md"]) {
       expect(await library.read(`${path}#twee`), path).toBe("## Twee\n\nDe lücke.\n")
@@ -57,13 +71,20 @@ describe("a library", () => {
     expect(read.join("")).toBe(`# A\n\n${paragraphs.join("\n\n")}\n`)
   })
   it("looks neither into node_modules nor into hidden folders, nor behind links", async () => {
-    const root = await folderOf({ "a.md": "# A\n\na\n", "node_modules/x/b.md": "# B\n\nb\n", ".git/c.md": "# C\n\nc\n", "d.txt": "# D\n\nd\n" })
+    const root = await folderOf({
+      "a.md": "# A\n\na\n",
+      "node_modules/x/b.md": "# B\n\nb\n",
+      ".git/c.md": "# C\n\nc\n",
+      "d.txt": "# D\n\nd\n"
+    })
     await symlink(await folderOf({ "outside.md": "# Outside\n\nx\n" }), join(root, "link"))
     const library = await openLibrary(root)
     expect(library.sections().map(({ path }) => path)).toEqual(["a.md"])
   })
   it("says which files it cannot use", async () => {
-    const library = await openLibrary(await folderOf({ "a.md": "# A\n\na\n", "binary.md": new Uint8Array([1, 0, 2, 0]) }))
+    const library = await openLibrary(
+      await folderOf({ "a.md": "# A\n\na\n", "binary.md": new Uint8Array([1, 0, 2, 0]) })
+    )
     expect(library.documents()).toBe(1)
     expect(library.skipped()).toEqual(["binary.md is not text"])
   })
@@ -91,17 +112,28 @@ describe("a library", () => {
   })
   it("puts what has all of a question's words before what has one often", async () => {
     const library = await openLibrary(
-      await folderOf({ "a.md": "# One\n\ngaps gaps gaps gaps gaps gaps\n\n# Two\n\nGaps are repaired by a request.\n\n# Three\n\nNothing of it.\n" })
+      await folderOf({
+        "a.md":
+          "# One\n\ngaps gaps gaps gaps gaps gaps\n\n# Two\n\nGaps are repaired by a request.\n\n# Three\n\nNothing of it.\n"
+      })
     )
     expect(library.search("How are gaps repaired?").map(({ section }) => section.title)).toEqual(["Two", "One"])
   })
   it("puts what is said about something before code that merely has the word", async () => {
-    const library = await openLibrary(await folderOf({ "a.md": "# One\n\n```json\n{\"gaps\": \"gaps repaired\"}\n```\n\n# Two\n\nMuch text stands here, and somewhere in it: gaps are repaired by a request to the log.\n\n# Three\n\n~~~\nunclosed walrus\n" }))
+    const library = await openLibrary(
+      await folderOf({
+        "a.md":
+          '# One\n\n```json\n{"gaps": "gaps repaired"}\n```\n\n# Two\n\nMuch text stands here, and somewhere in it: gaps are repaired by a request to the log.\n\n# Three\n\n~~~\nunclosed walrus\n'
+      })
+    )
     expect(library.search("How are gaps repaired?").map(({ section }) => section.title)).toEqual(["Two", "One"])
     expect(library.search("walrus").map(({ section }) => section.title)).toEqual(["Three"])
   })
   it("does not care about headings that are strange", async () => {
-    const root = await folderOf({ "a.md": "#\n\nempty\n\n# ***\n\nmarks\n\n# 中文 标题\n\n内容在这里\n\n# <b>x</b>\n\nhtml\n\n# __proto__\n\nproto\n" })
+    const root = await folderOf({
+      "a.md":
+        "#\n\nempty\n\n# ***\n\nmarks\n\n# 中文 标题\n\n内容在这里\n\n# <b>x</b>\n\nhtml\n\n# __proto__\n\nproto\n"
+    })
     const library = await openLibrary(root)
     expect(new Set(library.sections().map(({ ref }) => ref)).size).toBe(5)
     for (const { ref } of library.sections()) expect(await library.read(ref)).toMatch(/^#/)

@@ -2,12 +2,16 @@ import { describe, expect, it } from "vitest"
 import { bestPassages } from "../../../examples/librarian/passages.ts"
 import { questionTerms } from "../../../examples/librarian/words.ts"
 
-const pick = (section: string, question: string) => bestPassages(section, questionTerms(question)).map(({ text }) => text)
+const pick = (section: string, question: string) =>
+  bestPassages(section, questionTerms(question)).map(({ text }) => text)
 
 describe("passages", () => {
   it("are the paragraphs that have the question's words, as they stand there", () => {
-    const section = "# Order\n\nFrames may come late.\n\nA gap is repaired with *one* bounded request to `/entries`.\n\nNothing else matters.\n"
-    expect(pick(section, "How are gaps repaired?")).toEqual(["A gap is repaired with *one* bounded request to `/entries`."])
+    const section =
+      "# Order\n\nFrames may come late.\n\nA gap is repaired with *one* bounded request to `/entries`.\n\nNothing else matters.\n"
+    expect(pick(section, "How are gaps repaired?")).toEqual([
+      "A gap is repaired with *one* bounded request to `/entries`."
+    ])
   })
   it("are whole sentences of a long paragraph, never torn inside code or a link", () => {
     const filler = "This sentence fills the paragraph with words that nobody asks for. "
@@ -18,14 +22,20 @@ describe("passages", () => {
     expect(passages[0]?.length).toBeLessThan(700)
   })
   it("give rows of a table with the names of their columns", () => {
-    const table = "| Code | Meaning | Retry |\n| --- | --- | --- |\n| `A1` | broken pipe | no |\n| `B2` | disk full | later |\n"
+    const table =
+      "| Code | Meaning | Retry |\n| --- | --- | --- |\n| `A1` | broken pipe | no |\n| `B2` | disk full | later |\n"
     expect(pick(table, "What does disk full mean?")).toEqual(["- **`B2`** *Meaning:* disk full · *Retry:* later"])
   })
   it("do not let column names stand for what a row says", () => {
-    expect(bestPassages("| Code | Meaning |\n| --- | --- |\n| x | y |\n", questionTerms("meaning"))).toMatchObject([{ terms: [] }])
+    expect(bestPassages("| Code | Meaning |\n| --- | --- |\n| x | y |\n", questionTerms("meaning"))).toMatchObject([
+      { terms: [] }
+    ])
   })
   it("quote single items of a long list", () => {
-    const items = Array.from({ length: 30 }, (_, n) => `- Item ${n} ${n === 17 ? "mentions walruses" : "does not"}`).join("\n")
+    const items = Array.from(
+      { length: 30 },
+      (_, n) => `- Item ${n} ${n === 17 ? "mentions walruses" : "does not"}`
+    ).join("\n")
     expect(pick(items, "walrus")).toEqual(["- Item 17 mentions walruses"])
   })
   it("come in the order of the section", () => {
