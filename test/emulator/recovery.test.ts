@@ -82,10 +82,10 @@ describe("a cut reliable connection", () => {
     const emulator = await start({ recoveryMillis: 1 })
     const { connected, disconnected, received, connectionId } = await connect(emulator, { groups: ["g"] })
     // nobody is back before the time is over
-    emulator.faults.refuseConnections = true
+    emulator.faults.refuseConnections = 1
     emulator.cut()
     await expect.poll(() => emulator.connections("chat")).toEqual([])
-    emulator.faults.refuseConnections = false
+    emulator.faults.refuseConnections = 0
     const [, fresh] = await connected.count(2)
     expect(fresh).not.toBe(connectionId)
     expect(disconnected.items).toHaveLength(1)

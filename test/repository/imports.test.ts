@@ -8,7 +8,7 @@ import { filesBelow, importsOf, isModule } from "./tree.ts"
 const PLAIN = "src/protocol/(?!schema/)"
 const FOLD_AND_ORDER = "src/thread/(fold|order)"
 const SHARED = "src/(protocol|thread|ports|writer)/"
-const ENTRY = "src/(index|effect|node|protocol)\\.ts|src/(client|react|testing|conformance|emulator)/index\\.ts"
+const ENTRY = "src/(index|effect|node|protocol|schema)\\.ts|src/(client|react|testing|conformance|emulator)/index\\.ts"
 const SELF = "throughline(/|$)"
 const ANY = ""
 
@@ -22,6 +22,7 @@ const TABLE: readonly Row[] = [
   { who: "src/protocol/schema/", modules: "src/protocol/", packages: "effect/" },
   { who: "src/protocol/", modules: PLAIN },
   { who: "src/protocol\\.ts$", modules: PLAIN },
+  { who: "src/schema\\.ts$", modules: "src/protocol/schema/" },
   { who: "src/thread/", modules: `${PLAIN}|src/thread/` },
   { who: "src/client/", modules: `${PLAIN}|${FOLD_AND_ORDER}|src/client/`, packages: "uuid$" },
   { who: "src/react/", modules: `${PLAIN}|${FOLD_AND_ORDER}|src/(client|react)/`, packages: "react$" },
