@@ -1,5 +1,6 @@
 /**
- * The one thing that the client throws: what ends an iteration over `events()` early.
+ * The one thing that the client throws: what ends an iteration over `events()` early. Applications know it by its
+ * `name` and get the type alone, so that the class is loaded with the first iteration.
  */
 import type { Fault } from "../protocol/Fault.ts"
 

@@ -11,8 +11,8 @@ import type { Request } from "./http.ts"
 import { badAnswer } from "./http.ts"
 
 /** What the two routes that are read say of their position. */
-const isPlace = (value: { readonly offset?: unknown; readonly id?: unknown } | null | undefined) =>
-  Number.isSafeInteger(value?.offset) && typeof value?.id === "string"
+const isPlace = (value: { readonly offset?: unknown; readonly id?: unknown } | null | undefined, logId: unknown) =>
+  Number.isSafeInteger(value?.offset) && typeof value?.id === "string" && typeof logId === "string"
 
 type Fetched<T> = Promise<({ readonly ok: true } & T) | Failed>
 /** Where a page begins; what is `""` there is not sent. */
@@ -34,28 +34,25 @@ export const fetchPage = async (
   const answer = await request(thread, `entries?${query}`, undefined, attempts)
   if (!answer.ok) return answer
   const page = answer.body as EntriesPage & CheckedPage
-  if (typeof page.logId !== "string" || !isPlace(page.head) || !Array.isArray(page.entries))
-    return badAnswer("a page of entries")
+  if (!isPlace(page.head, page.logId) || !Array.isArray(page.entries)) return badAnswer("a page of entries")
   const bad = page.entries.findIndex((entry) => !isFrame(entry) || !("events" in entry) || entry.thread !== thread)
   const cut = bad >= 0
   return { ok: true, page: cut ? { ...page, entries: page.entries.slice(0, bad), more: true } : page, cut }
 }
 
-/** `before`: the cursor of the page of older messages, or nothing for the newest view. */
+/** `query`: `""` for the newest view. */
 export const fetchView = async (
   request: Request,
   thread: string,
-  before?: string,
+  query: string,
   attempts?: number
 ): Fetched<{ readonly page: ViewPage }> => {
-  const query = before === undefined ? "" : `?before=${encodeURIComponent(before)}`
   const answer = await request(thread, `view${query}`, undefined, attempts)
   if (!answer.ok) return answer
   const page = answer.body as ViewPage
   const { view } = page
   const isView =
-    isPlace(view) &&
-    typeof view.logId === "string" &&
+    isPlace(view, view?.logId) &&
     [view.messages, view.runs, view.asks].every(Array.isArray) &&
     typeof view.state === "object"
   return isView ? { ok: true, page } : badAnswer("a view")

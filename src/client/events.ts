@@ -7,11 +7,11 @@
  */
 import type { Entry } from "../protocol/Entry.ts"
 import type { KnownEvent, Timestamp, UnknownEvent } from "../protocol/Event.ts"
-import type { Fault } from "../protocol/Fault.ts"
 import type { View } from "../protocol/View.ts"
 import type { fetchPage } from "./answers.ts"
 import type { Follower } from "./follow.ts"
 import type { Request } from "./http.ts"
+import { ThreadError } from "./ThreadError.ts"
 
 export interface ThreadEvent {
   readonly event: KnownEvent | UnknownEvent
@@ -31,7 +31,6 @@ export interface EventsSource {
   readonly request: Request
   readonly thread: string
   readonly fetchPage: typeof fetchPage
-  readonly error: (fault: Fault) => Error
 }
 
 const MAX_QUEUED = 1_024
@@ -47,7 +46,7 @@ export async function* readEvents(
   from: View | undefined
 ): AsyncGenerator<ThreadEvent, void, undefined> {
   const { follower, request, thread } = source
-  const fail = (code: string, message: string) => source.error({ code, message, retryable: false })
+  const fail = (code: string, message: string) => new ThreadError({ code, message, retryable: false })
   const changed = () => fail("LOG_CHANGED", "the log was replaced; begin again")
   let queue: Entry[] = []
   let wake = () => {}
@@ -79,7 +78,7 @@ export async function* readEvents(
 
   const page = async (): Promise<readonly Entry[]> => {
     const answer = await source.fetchPage(request, thread, { after: last, id: lastId, logId })
-    if (!answer.ok) throw source.error(answer.error)
+    if (!answer.ok) throw new ThreadError(answer.error)
     const { cut, page: found } = answer
     if (cut && found.entries.length === 0) throw fail("BAD_SHAPE", `the entry after offset ${last} cannot be read`)
     logId ||= found.logId

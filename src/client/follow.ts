@@ -18,6 +18,7 @@ import type { Connection, Watch } from "./connection.ts"
 import type { Environment } from "./environment.ts"
 import { reportThrown } from "./environment.ts"
 import type { Request } from "./http.ts"
+import { failure, messageOf } from "./http.ts"
 
 /**
  * - `connecting`: nothing was live yet; - `live`: the view is as new as the log
@@ -57,12 +58,6 @@ export interface Follower {
   /** Loads the page of messages before the oldest one. */
   readonly older: () => Promise<{ readonly ok: true } | Failed>
   readonly close: () => void
-}
-
-/** Both lists, the shown one's items only once. */
-const joined = <T extends { readonly id: string }>(older: readonly T[], shown: readonly T[]) => {
-  const ids = new Set(shown.map(({ id }) => id))
-  return [...older.filter(({ id }) => !ids.has(id)), ...shown]
 }
 
 export const follow = (options: {
@@ -153,10 +148,11 @@ export const follow = (options: {
     const isOpen = () => socket === "open" && began === opening
     let changed = true
     if (plan.type === "view") {
-      const answer = await fetchView(request, thread, undefined, 1)
+      const answer = await fetchView(request, thread, "", 1)
       if (closed) return
       if (!answer.ok) return refused(answer.error, environment.now())
-      take(answer.page, environment.now())
+      show(answer.page)
+      order.reset(fold.view, environment.now())
     } else {
       if (plan.why === "gap") {
         repairing = true
@@ -182,12 +178,11 @@ export const follow = (options: {
     }
     settle(changed)
   }
-  const take = ({ before: older, view }: ViewPage, now: number) => {
-    fold = createFold(view)
-    before = older
+  const show = (page: ViewPage) => {
+    fold = createFold(page.view)
+    before = page.before
     running.clear()
-    for (const run of view.runs) if (run.state === "running") running.add(run.id)
-    order.reset(view, now)
+    for (const run of page.view.runs) if (run.state === "running") running.add(run.id)
   }
   const lose = (now: number) => {
     order.lost(now)
@@ -269,25 +264,24 @@ export const follow = (options: {
       order.reveal(offset, environment.now())
       schedule()
     },
-    invoke: (event, data, timeoutMillis) => watch.invoke(event, data, timeoutMillis),
-    older: async () => {
-      const cursor = before
-      if (cursor === undefined || closed) return { ok: true }
-      const answer = await fetchView(request, thread, cursor)
-      if (!answer.ok) return answer
-      const { page } = answer
-      // Taken anew or loaded twice meanwhile: this page is of no use any more.
-      if (before !== cursor || closed) return { ok: true }
-      const { view } = fold
-      fold = createFold({
-        ...view,
-        messages: joined(page.view.messages, view.messages),
-        runs: joined(page.view.runs, view.runs)
-      })
-      before = page.before
-      tell()
-      return { ok: true }
-    },
+    invoke: watch.invoke,
+    // Few people scroll back, so the code for it is loaded with the first.
+    older: () =>
+      import("./older.ts").then(
+        ({ loadOlder }) =>
+          loadOlder({
+            request,
+            thread,
+            fetchView,
+            view: () => fold.view,
+            before: () => (closed ? undefined : before),
+            show: (page) => {
+              show(page)
+              tell()
+            }
+          }),
+        (cause) => failure("OUTCOME_UNKNOWN", messageOf(cause), true)
+      ),
     close: () => {
       if (closed) return
       closed = true

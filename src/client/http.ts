@@ -45,6 +45,7 @@ export const createRequest = (options: {
   const { environment, fetch, token } = options
   const threads = `${options.endpoint.replace(/\/+$/, "")}/threads/`
 
+  /** One attempt; answers its HTTP status, too. */
   const send = async (url: string, body: string | undefined, signal: AbortSignal): Promise<[number, Answer]> => {
     const headers: Record<string, string> = body ? { "content-type": "application/json" } : {}
     if (token) headers["authorization"] = `Bearer ${await token()}`
@@ -52,9 +53,8 @@ export const createRequest = (options: {
     const { status } = response
     // A proxy's page is no JSON and told by its status.
     const answer = (await response.json().catch(() => undefined)) as { ok?: unknown; error?: Fault } | null | undefined
-    if (response.ok && typeof answer === "object" && answer !== null && answer.ok !== false)
-      return [status, { ok: true, body: answer }]
-    const retryable = status >= 500 || status === 429
+    if (response.ok && answer && answer.ok !== false) return [status, { ok: true, body: answer }]
+    const retryable = status >= 500 || status === 429 || status === 408
     const { error } =
       typeof answer?.error?.code === "string"
         ? (answer as Failed)
@@ -66,24 +66,10 @@ export const createRequest = (options: {
     const retryAfterMillis = Number(response.headers.get("retry-after")) * 1_000
     return [status, { ok: false, error: retryAfterMillis > 0 ? { retryAfterMillis, ...error } : error }]
   }
-  /** One attempt, with an end: a fetch or a token that never settles must not hold the client. */
-  const attempt = async (url: string, body: string | undefined): Promise<[number, Answer]> => {
-    const abort = new AbortController()
-    let timer: unknown
-    const late = new Promise<never>((_, reject) => {
-      timer = environment.setTimeout(() => {
-        abort.abort()
-        reject(new Error("timeout"))
-      }, TIMEOUT_MILLIS)
-    })
-    try {
-      return await Promise.race([send(url, body, abort.signal), late])
-    } catch (error) {
-      return [0, failure("OUTCOME_UNKNOWN", `no answer from the backend: ${messageOf(error)}`, true)]
-    } finally {
-      environment.clearTimeout(timer)
-    }
-  }
+  const unanswered = (error: unknown): [number, Answer] => [
+    0,
+    failure("OUTCOME_UNKNOWN", `no answer from the backend: ${messageOf(error)}`, true)
+  ]
 
   return async (thread, path, body, attempts = 4) => {
     let text: string | undefined
@@ -94,7 +80,19 @@ export const createRequest = (options: {
     }
     let renewed = !token
     for (let sent = 1; ; sent++) {
-      const [status, answer] = await attempt(`${threads}${encodeURIComponent(thread)}/${path}`, text)
+      const abort = new AbortController()
+      let timer: unknown
+      // A fetch or a token that never settles must not hold the client.
+      const [status, answer] = await new Promise<[number, Answer]>((resolve) => {
+        timer = environment.setTimeout(() => {
+          resolve(unanswered("timeout"))
+          abort.abort()
+        }, TIMEOUT_MILLIS)
+        void send(`${threads}${encodeURIComponent(thread)}/${path}`, text, abort.signal)
+          .catch(unanswered)
+          .then(resolve)
+      })
+      environment.clearTimeout(timer)
       if (answer.ok) return answer
       const { retryAfterMillis = 0, retryable } = answer.error
       if (status === 401 && !renewed) {
@@ -102,8 +100,8 @@ export const createRequest = (options: {
         renewed = true
         continue
       }
-      const passes = status === 0 || status === 408 || status === 429 || (status >= 500 && retryable)
-      if (!passes || sent >= attempts || retryAfterMillis > MAX_WAIT_MILLIS) return answer
+      // A conflict is the caller's to decide about, also where it may pass.
+      if (!retryable || status === 409 || sent >= attempts || retryAfterMillis > MAX_WAIT_MILLIS) return answer
       const wait = retryAfterMillis + environment.random() * Math.min(4_000, 200 * 2 ** sent)
       await new Promise<void>((resolve) => environment.setTimeout(resolve, wait))
     }

@@ -4,7 +4,7 @@
 export { openThread } from "./thread.ts"
 export type { Thread, ThreadOptions } from "./thread.ts"
 export type { ConnectionState, Listener, ThreadCounters, ThreadState } from "./follow.ts"
-export { ThreadError } from "./ThreadError.ts"
+export type { ThreadError } from "./ThreadError.ts"
 export type { EventsOptions, ThreadEvent } from "./events.ts"
 export type { Actions, AgentType, Content, InputOf, InterruptOptions, PostOptions, StartOptions } from "./interrupts.ts"
 export type { Environment } from "./environment.ts"

@@ -14,6 +14,7 @@ import type {
   PostMessageReceipt,
   StartRunReceipt
 } from "../protocol/Exchange.ts"
+import type { Fault } from "../protocol/Fault.ts"
 import type { Json } from "../protocol/Json.ts"
 import type { UserInterrupt } from "../protocol/UserInterrupt.ts"
 import type { View, ViewAsk } from "../protocol/View.ts"
@@ -83,10 +84,15 @@ export interface Actions {
 /** How long the socket may take to answer before HTTP is asked too. */
 const SOCKET_MILLIS = 2_000
 
-const partsOf = (content: Content): readonly MessagePart[] =>
-  typeof content === "string" ? [{ type: "text", text: content }] : content
+/** What the kinds of interrupts have beside their kind, id and run. */
+type Fields = InterruptOptions & {
+  readonly message?: PostMessage
+  readonly when?: string
+  readonly ask?: Id
+  readonly answer?: object
+  readonly digest?: string | undefined
+}
 type Receipt = { readonly ok: true; readonly offset: number }
-type Received = Extract<InterruptReceipt, { readonly ok: true }>
 
 export const createActions = (parts: {
   readonly thread: string
@@ -96,47 +102,41 @@ export const createActions = (parts: {
   readonly invoke: (event: string, data: Json, timeoutMillis: number) => Promise<unknown> | undefined
 }): Actions => {
   const { invoke, request, reveal, thread, view } = parts
-
-  const receipt = <R extends Receipt>(body: object): R | Failed => {
-    const { ok, offset } = body as Partial<R>
-    if (ok !== true || typeof offset !== "number") return badAnswer("a receipt")
-    if (offset > 0) reveal(offset)
-    return body as R
+  /** The receipt or the refusal that a reply is, if it is one. */
+  const receipt = <R extends Receipt | Failed>(reply: unknown): R | undefined => {
+    const { error, offset, ok } = Object(reply) as { error?: Fault; offset?: unknown; ok?: unknown }
+    const isReceipt = ok === true && typeof offset === "number"
+    if (isReceipt) reveal(offset)
+    return isReceipt || error?.code ? (reply as R) : undefined
   }
-  const post = async <R extends Receipt>(to: string, body: object): Promise<R | Failed> => {
+  const post = async <R extends Receipt | Failed>(to: string, body: object): Promise<R | Failed> => {
     const answer = await request(thread, to, body)
-    return answer.ok ? receipt<R>(answer.body) : answer
-  }
-  const overSocket = async (interrupt: object): Promise<InterruptReceipt | undefined> => {
-    try {
-      const reply = (await invoke("interrupt", { thread, interrupt } as unknown as Json, SOCKET_MILLIS)) as
-        | InterruptReceipt
-        | undefined
-      if (!reply) return undefined
-      const { code, retryable } = (reply as Failed).error ?? {}
-      if (code) return retryable && code !== "RATE_LIMITED" ? undefined : reply
-      const received = receipt<Received>(reply)
-      return received.ok ? received : undefined
-    } catch {
-      // Whether it arrived is not known; the same id over HTTP tells.
-      return undefined
-    }
+    return receipt<R>(answer.ok ? answer.body : answer) ?? badAnswer("a receipt")
   }
   const send = async (
     kind: UserInterrupt["kind"],
     run: Id,
-    { id = newId(), ...rest }: InterruptOptions = {},
-    fields?: object
+    { id = newId(), ...fields }: Fields = {}
   ): Promise<InterruptReceipt> => {
-    const interrupt = { kind, id, run, ...rest, ...fields }
-    return (await overSocket(interrupt)) ?? post<Received>("interrupts", interrupt)
+    const interrupt = { kind, id, run, ...fields }
+    try {
+      const reply = receipt<InterruptReceipt>(
+        await invoke("interrupt", { thread, interrupt } as unknown as Json, SOCKET_MILLIS)
+      )
+      if (reply && (reply.ok || !reply.error.retryable || reply.error.code === "RATE_LIMITED")) return reply
+    } catch {
+      // Whether it arrived is not known; the same id over HTTP tells.
+    }
+    return post("interrupts", interrupt)
   }
   const reply = async (ask: Id | ViewAsk, answer: object, options?: InterruptOptions): Promise<InterruptReceipt> => {
     const shown = typeof ask === "string" ? view().asks.find((one) => one.id === ask) : ask
     if (!shown) return failure("NOT_FOUND", "the view shows no such ask")
     // What is undefined is not sent.
-    return send("answer", shown.run, options, { ask: shown.id, answer, digest: shown.digest })
+    return send("answer", shown.run, { ...options, ask: shown.id, answer, digest: shown.digest })
   }
+  const partsOf = (content: Content): readonly MessagePart[] =>
+    typeof content === "string" ? [{ type: "text", text: content }] : content
   return {
     post: (content, { id = newId(), ...rest } = {}) => post("messages", { id, parts: partsOf(content), ...rest }),
     start: (agent, input, { id = newId(), message, ...rest } = {}) =>
@@ -152,7 +152,7 @@ export const createActions = (parts: {
       }),
     cancel: (run, options) => send("cancel", run, options),
     steer: (run, content, { message = newId(), when = "next-step", ...options } = {}) =>
-      send("steer", run, options, { message: { id: message, parts: partsOf(content) }, when }),
+      send("steer", run, { ...options, message: { id: message, parts: partsOf(content) }, when }),
     pause: (run, options) => send("pause", run, options),
     resume: (run, options) => send("resume", run, options),
     approve: (ask, { input, ...options } = {}) => reply(ask, { type: "approved", input }, options),

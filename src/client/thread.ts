@@ -14,7 +14,6 @@ import type { Fetch, Request, Token } from "./http.ts"
 import { createRequest } from "./http.ts"
 import type { Actions } from "./interrupts.ts"
 import { createActions } from "./interrupts.ts"
-import { ThreadError } from "./ThreadError.ts"
 import type { View, ViewMessage } from "../protocol/View.ts"
 
 export interface ThreadOptions {
@@ -111,7 +110,7 @@ export const openThread = (options: ThreadOptions): Thread => {
     },
     subscribe,
     events: (choice = {}) =>
-      lateEvents({ follower, request, thread, fetchPage, error: (fault) => new ThreadError(fault) }, choice),
+      lateEvents({ follower, request, thread, fetchPage }, choice),
     older,
     close,
     [Symbol.asyncDispose]: async () => close()

@@ -66,7 +66,6 @@ export const setFaults = (faults: Faults, wanted: Readonly<Record<string, unknow
 export const strikes = (faults: Faults, chance: number): boolean => chance > 0 && faults.random() < chance
 
 export const spareRest = (faults: Faults): boolean =>
-  faults.restDelayMillis === 0 &&
   faults.rest503 === 0 &&
   faults.rest429 === 0 &&
   faults.resetBeforeDelivery === 0 &&

@@ -122,7 +122,6 @@ export const makeRestListener = (service: Service): ((request: IncomingMessage, 
   }
 
   const slow = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (faults.restDelayMillis > 0) await new Promise((resolve) => setTimeout(resolve, faults.restDelayMillis))
     if (strikes(faults, faults.resetBeforeDelivery)) return reset(request)
     if (strikes(faults, faults.rest503))
       return answer(request, response, failed(503, "ServiceUnavailable", "An injected fault."))
@@ -134,9 +133,7 @@ export const makeRestListener = (service: Service): ((request: IncomingMessage, 
     answer(request, response, result)
   }
 
-  return (request, response) => {
-    stats.restCalls++
-    response.sendDate = false
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const lane = lanes.get(request.url!)
     if (lane !== undefined && request.method === "POST" && spareRest(faults)) {
       const expiresAtMillis = lane.tokens.get(request.headers.authorization ?? "")
@@ -150,6 +147,12 @@ export const makeRestListener = (service: Service): ((request: IncomingMessage, 
       service.log({ level: "error", event: "rest.failed", reason: cause instanceof Error ? cause.message : "unknown" })
       if (!response.headersSent) answer(request, response, failed(500, "InternalServerError", "The operation failed."))
     })
+  }
+  return (request, response) => {
+    stats.restCalls++
+    response.sendDate = false
+    if (faults.restDelayMillis > 0) setTimeout(serve, faults.restDelayMillis, request, response)
+    else serve(request, response)
   }
 }
 

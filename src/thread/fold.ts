@@ -12,6 +12,7 @@ import {
   custom,
   fileAdded,
   messagePosted,
+  sourceCited,
   textDelta,
   textFinished,
   textStarted,
@@ -101,7 +102,7 @@ export const createFold = (view: View = emptyView): ViewFold => {
 /** Answers whether the event fits what came before it. */
 type FoldOne = (folding: Folding, place: RunPlace, event: never, entry: Entry) => boolean
 const table = (folds: Readonly<Record<string, FoldOne>>): ReadonlyMap<string, FoldOne> => new Map(Object.entries(folds))
-/** Events of an unfinished run. */
+/** What a run does while it is unfinished; some of it may also happen without a run. */
 const OF_RUN = table({
   "run.started": runStarted,
   "run.status": runStatus,
@@ -110,6 +111,7 @@ const OF_RUN = table({
   "run.finished": runFinished,
   "step.started": stepStarted,
   "step.finished": stepFinished,
+  "message.posted": messagePosted,
   "text.started": textStarted,
   "text.delta": textDelta,
   "text.finished": textFinished,
@@ -122,32 +124,28 @@ const OF_RUN = table({
   "tool.progress": toolChanged,
   "tool.finished": toolChanged,
   "file.added": fileAdded,
-  "source.cited": fileAdded,
+  "source.cited": sourceCited,
   "ask.opened": askOpened,
-  "ask.resolved": askResolved
+  "ask.resolved": askResolved,
+  "state.snapshot": stateSnapshot,
+  "state.delta": stateDelta,
+  custom,
+  "content.erased": contentErased
 })
-/** Some events may do without a run, but do not follow the end of theirs. */
-const unlessOver =
-  (fold: FoldOne): FoldOne =>
-  (folding, place, event: { readonly run?: Id }, entry) =>
-    (event.run === undefined || !!place?.open) && fold(folding, place, event as never, entry)
-const OTHERS = table({
-  "message.posted": unlessOver(messagePosted),
-  custom: unlessOver(custom),
-  "state.snapshot": unlessOver(stateSnapshot),
-  "state.delta": unlessOver(stateDelta),
+/** What may happen to a run before it is there, or after its end. */
+const TO_RUN = table({
   "run.accepted": runAccepted,
   "interrupt.received": interruptReceived,
-  "interrupt.applied": interruptApplied,
-  "content.erased": contentErased
+  "interrupt.applied": interruptApplied
 })
 
 const foldEvent = (folding: Folding, event: { readonly type: string; readonly run?: Id }, entry: Entry): boolean => {
-  const { type } = event
-  const place = folding.runs.get(event.run!)
+  const { run, type } = event
+  const place = folding.runs.get(run!) as RunPlace
   const fold = OF_RUN.get(type)
-  if (fold) return !!place?.open && fold(folding, place, event as never, entry)
-  const other = OTHERS.get(type)
+  // who needs a run and has none throws
+  if (fold) return (run === undefined || !!place?.open) && fold(folding, place, event as never, entry)
+  const other = TO_RUN.get(type)
   // an event of a later version is passed over
-  return other ? other(folding, place as RunPlace, event as never, entry) : typeof type === "string"
+  return other ? other(folding, place, event as never, entry) : typeof type === "string"
 }

@@ -25,60 +25,74 @@ import type {
 } from "../protocol/Event.ts"
 import type { Entry } from "../protocol/Entry.ts"
 import type { Json } from "../protocol/Json.ts"
-import type { ViewPart, ViewReasoning, ViewText, ViewTool } from "../protocol/View.ts"
+import type { ViewData, ViewFile, ViewPart, ViewReasoning, ViewText, ViewTool } from "../protocol/View.ts"
 import {
   addMessage,
   listOf,
-  omit,
   ownMessage,
   ownPart,
   ownParts,
   pick,
   type Folding,
   type Place,
-  type RunPlace
+  type RunPlace,
+  type Streamed
 } from "./foldState.ts"
 
 export const messagePosted = (
   folding: Folding,
   _: RunPlace | undefined,
-  event: MessagePosted,
+  { type: _type, message: id, replaces, ...event }: MessagePosted,
   { at, offset }: Entry
 ): boolean => {
-  if (folding.messages.has(event.message)) return false
-  const parts = event.parts.map((part, index) => {
-    const id = part.type === "data" ? "" : `${index}`
-    return { ...part, id, ...(part.type === "text" ? { state: "done" } : {}), offset } as ViewPart
-  })
-  addMessage(folding, { id: event.message, role: event.role, parts, ...pick(event, "run", "by", "name", "after"), at })
-  const replaced = folding.messages.get(event.replaces!)
-  if (replaced !== undefined) ownMessage(folding, replaced).replacedBy = event.message
+  if (folding.messages.has(id)) return false
+  const parts = event.parts.map(
+    (part, index) =>
+      ({
+        ...part,
+        id: part.type === "data" ? "" : `${index}`,
+        ...(part.type === "text" && { state: "done" }),
+        offset
+      }) as ViewPart
+  )
+  addMessage(folding, { ...event, id, parts, at })
+  const replaced = folding.messages.get(replaces!)
+  if (replaced !== undefined) ownMessage(folding, replaced).replacedBy = id
   return true
 }
 
 interface InMessage {
+  readonly type: string
   readonly run?: Id
   readonly message: Id
-  readonly step?: Id
   readonly role?: Role
 }
-/** The message that a part goes into; the first part makes it. */
-const messageOf = (folding: Folding, event: InMessage, { at }: Entry): number =>
-  folding.messages.get(event.message) ??
-  addMessage(folding, { id: event.message, role: event.role ?? "assistant", parts: [], ...pick(event, "run"), at })
-
-/** What does not stream and has an id replaces its earlier value. */
-const addPart = (folding: Folding, event: InMessage, entry: Entry, part: ViewPart): Place => {
-  const message = messageOf(folding, event, entry)
+/**
+ * Adds `part` with all that the event says of it to its message, which the first part makes. What does not stream and
+ * has an id replaces its earlier value; `known` is where the part is already.
+ */
+const addPart = (
+  folding: Folding,
+  { type: _type, run, message: id, role = "assistant", ...shown }: InMessage,
+  { at, offset }: Entry,
+  part: Pick<ViewPart, "type" | "id"> & { readonly name?: string; readonly state?: string; readonly text?: string },
+  known?: Place
+): Place => {
+  const ofRun = run === undefined ? {} : { run }
+  const message =
+    known?.message ?? folding.messages.get(id) ?? addMessage(folding, { id, role, parts: [], ...ofRun, at })
   const parts = ownParts(folding, message)
-  const isForeign = event.run !== ownMessage(folding, message).run
-  const added = { ...part, ...pick(event, "step", ...(isForeign ? (["run"] as const) : [])) }
   const isSame = (old: ViewPart) =>
-    old.type === part.type && old.id === part.id && (part.type !== "data" || part.name === (old as typeof part).name)
-  const before = "state" in part || part.id === "" ? -1 : parts.findLastIndex(isSame)
-  if (before < 0) return { message, part: parts.push(added) - 1 }
-  parts[before] = { ...added, offset: parts[before]!.offset }
-  return { message, part: before }
+    old.type === part.type && old.id === part.id && (part.type !== "data" || part.name === (old as ViewData).name)
+  const before = known?.part ?? (part.state || part.id === "" ? -1 : parts.findLastIndex(isSame))
+  const index = before < 0 ? parts.length : before
+  parts[index] = {
+    ...shown,
+    ...part,
+    ...(run !== ownMessage(folding, message).run && ofRun),
+    offset: parts[index]?.offset ?? offset
+  } as ViewPart
+  return { message, part: index }
 }
 
 const begin = (
@@ -86,46 +100,31 @@ const begin = (
   place: RunPlace,
   event: InMessage,
   entry: Entry,
-  part: ViewText | ViewReasoning | ViewTool
+  part: { readonly type: Streamed; readonly id: Id; readonly state: string; readonly text?: string }
 ): boolean => {
   const open = place.open![part.type]
-  if (open.has(part.id)) return false
-  open.set(part.id, addPart(folding, event, entry, part))
+  const before = open.get(part.id)
+  // a resumed run begins the call again that its earlier epoch did not finish
+  if (before && part.type !== "tool") return false
+  open.set(part.id, addPart(folding, event, entry, part, before))
   return true
 }
 type OfText = TextStarted | TextDelta | TextFinished
 type OfReasoning = ReasoningStarted | ReasoningDelta | ReasoningFinished
-const kindOf = (event: OfText | OfReasoning) => (event.type.startsWith("text") ? "text" : "reasoning")
+const kindOf = (event: Pick<OfText | OfReasoning, "type">) => (event.type.startsWith("text") ? "text" : "reasoning")
 
 export const textStarted = (
   folding: Folding,
   place: RunPlace,
-  event: TextStarted | ReasoningStarted,
+  { part: id, ...event }: TextStarted | ReasoningStarted,
   entry: Entry
-): boolean =>
-  begin(folding, place, event, entry, {
-    type: kindOf(event),
-    id: event.part,
-    text: "",
-    state: "streaming",
-    ...pick(event as ReasoningStarted, "visible"),
-    offset: entry.offset
-  })
-export const toolStarted = (folding: Folding, place: RunPlace, event: ToolStarted, entry: Entry): boolean => {
-  const part: ViewTool = {
-    type: "tool",
-    id: event.call,
-    ...pick(event, "name", "title", "executor"),
-    state: "input",
-    offset: entry.offset
-  }
-  const before = place.open!.tool.get(event.call)
-  if (!before) return begin(folding, place, event, entry, part)
-  // a resumed run begins the call again that its earlier epoch did not finish
-  const old = ownPart<ViewTool>(folding, before)
-  ownParts(folding, before.message)[before.part] = { ...part, ...pick(old, "step", "run", "offset") }
-  return true
-}
+): boolean => begin(folding, place, event, entry, { type: kindOf(event), id, text: "", state: "streaming" })
+export const toolStarted = (
+  folding: Folding,
+  place: RunPlace,
+  { call: id, ...event }: ToolStarted,
+  entry: Entry
+): boolean => begin(folding, place, event, entry, { type: "tool", id, state: "input" })
 export const textDelta = (folding: Folding, place: RunPlace, event: TextDelta | ReasoningDelta): boolean => {
   const at = place.open![kindOf(event)].get(event.part)
   if (!at) return false
@@ -181,19 +180,24 @@ export const toolChanged = (
   return true
 }
 
-export const fileAdded = (folding: Folding, _: RunPlace, event: FileAdded | SourceCited, entry: Entry): boolean => {
-  const which = event.type === "file.added" ? { type: "file", id: event.file } : { type: "source", id: event.source }
-  const shown = pick(event as SourceCited, "title", "url", "mediaType", "name")
-  addPart(folding, event, entry, { ...which, ...shown, offset: entry.offset } as ViewPart)
-  return true
-}
+export const fileAdded = (folding: Folding, _: RunPlace, { file: id, ...event }: FileAdded, entry: Entry): boolean =>
+  !!addPart(folding, event, entry, { type: "file", id })
+export const sourceCited = (
+  folding: Folding,
+  _: RunPlace,
+  { source: id, ...event }: SourceCited,
+  entry: Entry
+): boolean => !!addPart(folding, event, entry, { type: "source", id })
 /** Only what belongs to a message is shown in the view; the rest is for those who listen to events. */
-export const custom = (folding: Folding, _: RunPlace | undefined, event: Custom, entry: Entry): boolean => {
-  const { id = "", message, name, value } = event
-  if (event.transient === true || message === undefined) return true
+export const custom = (
+  folding: Folding,
+  _: RunPlace | undefined,
+  { id = "", transient, message, ...event }: Custom,
+  entry: Entry
+): boolean => {
+  if (transient === true || message === undefined) return true
   if (event.run === undefined && !folding.messages.has(message)) return false
-  addPart(folding, { message, ...pick(event, "run") }, entry, { type: "data", id, name, value, offset: entry.offset })
-  return true
+  return !!addPart(folding, { ...event, message }, entry, { type: "data", id, name: event.name })
 }
 
 /** Parts begun in the erased entries stay, empty: their ids may be referred to. */
@@ -206,18 +210,19 @@ export const contentErased = (folding: Folding, _: RunPlace | undefined, event: 
   })
   return true
 }
+/** Unknown fields are content, too. */
 const emptied = (part: ViewPart): ViewPart => {
-  switch (part.type) {
-    case "text":
-    case "reasoning":
-      return { ...omit(part as ViewText, "citations"), text: "" }
-    case "tool":
-      return omit(part, "title", "rawInput", "input", "label", "output", "outcome")
-    case "file":
-      return { ...omit(part, "name"), url: "" }
-    case "source":
-      return omit(part, "title", "url", "name")
-    default:
-      return { ...part, value: null }
-  }
+  const { type } = part
+  const kept = pick(
+    part as ViewTool & ViewReasoning & ViewFile,
+    ...(["id", "run", "step", "offset", "state", "visible", "executor", "fraction", "mediaType"] as const),
+    ...(type === "tool" || type === "data" ? (["name"] as const) : [])
+  )
+  return { ...kept, type, ...EMPTY[type] } as ViewPart
+}
+const EMPTY: Partial<Record<ViewPart["type"], object>> = {
+  text: { text: "" },
+  reasoning: { text: "" },
+  file: { url: "" },
+  data: { value: null }
 }

@@ -41,16 +41,20 @@ import {
   type RunPlace
 } from "./foldState.ts"
 
-export const runAccepted = (folding: Folding, _: RunPlace | undefined, event: RunAccepted, { at }: Entry): boolean => {
-  if (folding.runs.has(event.run)) return false
+export const runAccepted = (
+  folding: Folding,
+  _: RunPlace | undefined,
+  { type: _type, run: id, input, message, deadline, ...event }: RunAccepted,
+  { at }: Entry
+): boolean => {
+  if (folding.runs.has(id)) return false
   const runs = own(folding, folding.view, "runs") as ViewRun[]
-  folding.runs.set(event.run, { at: runs.length, open: nothingOpen() })
+  folding.runs.set(id, { at: runs.length, open: nothingOpen() })
   runs.push({
-    id: event.run,
-    agent: event.agent,
+    ...event,
+    id,
     state: "waiting",
     epoch: 0,
-    ...pick(event, "by", "parent", "replaces", "continues", "tags"),
     steps: [],
     interrupts: [],
     acceptedAt: at
@@ -58,6 +62,7 @@ export const runAccepted = (folding: Folding, _: RunPlace | undefined, event: Ru
   return true
 }
 
+const STATUS = ["label", "detail", "fraction", "level"] as const
 const setRun = (folding: Folding, place: RunPlace, run: ViewRun): true => {
   ;(own(folding, folding.view, "runs") as ViewRun[])[place.at] = run
   return true
@@ -66,7 +71,7 @@ const setRun = (folding: Folding, place: RunPlace, run: ViewRun): true => {
 export const runStarted = (folding: Folding, place: RunPlace, event: RunStarted): boolean => {
   const run = folding.view.runs[place.at]!
   if (event.epoch <= run.epoch) return false
-  const started = omit(run, "label", "detail", "fraction", "level", "suspended")
+  const started = omit(run, ...STATUS, "suspended")
   setRun(folding, place, { ...started, state: "running", epoch: event.epoch })
   // the worker that wrote them is gone
   closeTexts(folding, place)
@@ -93,8 +98,8 @@ const rewind = (folding: Folding, place: RunPlace, from: number): void => {
 
 export const runStatus = (folding: Folding, place: RunPlace, event: RunStatus): boolean =>
   setRun(folding, place, {
-    ...omit(folding.view.runs[place.at]!, "detail", "fraction", "level"),
-    ...pick(event, "label", "detail", "fraction", "level")
+    ...omit(folding.view.runs[place.at]!, ...STATUS),
+    ...pick(event, ...STATUS)
   })
 
 export const runSuspended = (folding: Folding, place: RunPlace, event: RunSuspended): boolean => {
@@ -139,13 +144,18 @@ const interruptsOf = (folding: Folding, place: RunPlace) =>
   own(folding, ownRun(folding, place.at), "interrupts") as ViewInterrupt[]
 const asksOf = (folding: Folding) => own(folding, folding.view, "asks") as ViewAsk[]
 
-export const stepStarted = (folding: Folding, place: RunPlace, event: StepStarted, { offset }: Entry): boolean => {
+export const stepStarted = (
+  folding: Folding,
+  place: RunPlace,
+  { type: _type, run, step: id, ...event }: StepStarted,
+  { offset }: Entry
+): boolean => {
   const steps = stepsOf(folding, place)
-  const begun = { ...pick(event, "name", "parent", "agent"), state: "running" } as const
-  const isSame = (step: ViewStep) => step.id === event.step
+  const begun = { ...event, id, state: "running" } as const
+  const isSame = (step: ViewStep) => step.id === id
   if (steps.some((step) => isSame(step) && step.state === "completed")) return false
   // a resumed run begins the step again that its earlier epoch did not complete
-  return amend(steps, isSame, begun) || steps.push({ id: event.step, ...begun, offset }) > 0
+  return amend(steps, isSame, begun) || steps.push({ ...begun, offset }) > 0
 }
 export const stepFinished = (folding: Folding, place: RunPlace, event: StepFinished): boolean =>
   amend(stepsOf(folding, place), (step) => step.id === event.step && step.state === "running", {
@@ -165,11 +175,12 @@ export const interruptReceived = (
   const interrupts = interruptsOf(folding, place)
   if (interrupts.some((known) => known.id === interrupt.id)) return false
   interrupts.push({
-    ...pick(interrupt, "id", "kind"),
+    id: interrupt.id,
+    kind: interrupt.kind,
     state: verdict.type,
-    ...(interrupt.kind === "steer" ? pick(interrupt.message, "parts") : {}),
+    ...(interrupt.kind === "steer" && { parts: interrupt.message.parts }),
     ...pick(event, "by"),
-    ...(verdict.type === "refused" ? { reason: verdict.error.code } : {}),
+    ...(verdict.type === "refused" && { reason: verdict.error.code }),
     at
   })
   return true
@@ -183,16 +194,18 @@ export const interruptApplied = (
   amend(interruptsOf(folding, place), (known) => known.id === interrupt, {
     state: outcome.type,
     ...pick(event, "step"),
-    ...(outcome.type === "too-late" ? pick(outcome, "reason") : {})
+    ...(outcome.type === "too-late" && { reason: outcome.reason })
   })
 
-export const askOpened = (folding: Folding, _: RunPlace, event: AskOpened): boolean => {
+/** `by` is who answers. */
+export const askOpened = (
+  folding: Folding,
+  _: RunPlace,
+  { type: _type, ask: id, by, ...event }: AskOpened
+): boolean => {
   const asks = asksOf(folding)
-  if (asks.some((ask) => ask.id === event.ask)) return false
-  asks.push({
-    id: event.ask,
-    ...pick(event, "run", "kind", "prompt", "call", "schema", "options", "digest", "expiresAt", "reason")
-  })
+  if (asks.some((ask) => ask.id === id)) return false
+  asks.push({ ...event, id })
   return true
 }
 export const askResolved = (folding: Folding, _: RunPlace, event: AskResolved): boolean =>

@@ -31,7 +31,7 @@ export const applyPatch = (value: Json, patch: readonly PatchOperation[]): Patch
   let at = 0
   try {
     if (!Array.isArray(patch)) refuse()
-    for (; at < patch.length; at++) value = applyOne(value, patch[at] as PatchOperation)
+    for (; at < patch.length; at++) value = applyOne(value, patch[at] as AnyOperation)
     return { ok: true, value }
   } catch (error) {
     // a shape that no guard let through fails like any other bad patch
@@ -41,30 +41,24 @@ export const applyPatch = (value: Json, patch: readonly PatchOperation[]): Patch
   }
 }
 
-const applyOne = (doc: Json, operation: PatchOperation): Json => {
-  const { op } = operation
-  const path = pointer(operation.path)
-  switch (op) {
-    case "add":
-    case "replace":
-      return put(doc, path, given(operation.value), op === "add")
-    case "remove":
-      return given(write(doc, path, undefined, false))
-    case "test":
-      return isEqual(get(doc, path), given(operation.value)) ? doc : refuse()
-    case "copy":
-    case "move": {
-      const from = pointer(operation.from)
-      const value = get(doc, from)
-      if (op === "copy") return put(doc, path, value, true)
-      if (operation.path === operation.from) return doc
+/** An operation that no guard looked at. */
+type AnyOperation = Record<"op" | "path" | "from", string> & { value: Json | undefined }
+const applyOne = (doc: Json, { from, op, path, value }: AnyOperation): Json => {
+  const keys = pointer(path)
+  if (op === "remove") return given(write(doc, keys))
+  if (op === "copy" || op === "move") {
+    const source = pointer(from)
+    value = get(doc, source)
+    if (op === "move") {
+      if (path === from) return doc
       // a value cannot move into itself
-      if (operation.path.startsWith(`${operation.from}/`)) refuse()
-      return put(given(write(doc, from, undefined, false)), path, value, true)
+      if (path.startsWith(`${from}/`)) refuse()
+      doc = given(write(doc, source))
     }
-    default:
-      return refuse()
-  }
+  } else if (op === "test") return isEqual(get(doc, keys), given(value)) ? doc : refuse()
+  else if (op !== "add" && op !== "replace") refuse()
+  measure(given(value), keys.length, { left: MAX_VALUES })
+  return write(doc, keys, value, op !== "replace")!
 }
 const given = (value: Json | undefined): Json => (value === undefined ? refuse() : value)
 
@@ -86,8 +80,8 @@ const get = (doc: Json, path: readonly string[]): Json => path.reduce((node, key
 const write = (
   node: Json,
   [key, ...rest]: readonly string[],
-  value: Json | undefined,
-  isNew: boolean
+  value?: Json,
+  isNew = false
 ): Json | undefined => {
   if (key === undefined) return value
   const inserts = isNew && rest.length === 0
@@ -100,10 +94,6 @@ const write = (
   if (!isContainer(node)) return refuse()
   const { [key]: _, ...others } = node as JsonObject
   return next === undefined ? others : { ...node, [key]: next }
-}
-const put = (doc: Json, path: readonly string[], value: Json, isNew: boolean): Json => {
-  measure(value, path.length, { left: MAX_VALUES })
-  return write(doc, path, value, isNew)!
 }
 const measure = (value: Json, depth: number, budget: { left: number }): void => {
   if (depth > MAX_DEPTH) refuse("TOO_DEEP")
