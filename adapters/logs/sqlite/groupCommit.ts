@@ -20,12 +20,14 @@ const ensureFollows = (thread: ThreadKey, { expected, entry, logId }: Append): v
   throw new TypeError(`append to ${thread}: entry ${entry.offset} of log "${logId}" does not follow the expected head`)
 }
 
-export const groupCommit = (store: Store): ThreadLogService["append"] => {
+/** `appended` hears how many were written. */
+export const groupCommit = (store: Store, appended: (count: number) => void): ThreadLogService["append"] => {
   let waiting: Waiting[] = []
 
   const commit = (group: readonly Waiting[]): void => {
     try {
       const heads = store.appendAll(group)
+      appended(group.length)
       for (const [n, { resume }] of group.entries()) {
         const head = heads[n]
         resume(Effect.succeed(head === undefined ? { _tag: "Conflict" } : { _tag: "Appended", head }))

@@ -14,6 +14,7 @@ import type { LogError } from "../../../src/ports/LogError.ts"
 import { ThreadLog } from "../../../src/ports/ThreadLog.ts"
 import type { ThreadKey, ThreadLogService } from "../../../src/ports/ThreadLog.ts"
 import { corrupt, toLogError, WHOLE_FILE } from "./failures.ts"
+import { FALLBACK_PAGES, makeCheckpoints, type Checkpoints } from "./checkpoint.ts"
 import { groupCommit } from "./groupCommit.ts"
 import { openSchema, structuralDamage } from "./schema.ts"
 import { makeStore } from "./store.ts"
@@ -36,11 +37,17 @@ const PAGE_BYTES = 4096
 const BUSY_MILLIS = 2_000
 const OPEN_PAUSE_MILLIS = 20
 
-const open = (options: SqliteLogOptions): { readonly db: DatabaseSync; readonly store: Store } => {
+interface Opened {
+  readonly db: DatabaseSync
+  readonly store: Store
+  readonly checkpoints: Checkpoints
+}
+const open = (options: SqliteLogOptions): Opened => {
   const db = new DatabaseSync(options.file, { timeout: options.busyMillis ?? BUSY_MILLIS })
   try {
     db.exec("PRAGMA journal_mode = WAL")
     db.exec("PRAGMA synchronous = NORMAL")
+    db.exec(`PRAGMA wal_autocheckpoint = ${FALLBACK_PAGES}`)
     if (options.maxFileBytes !== undefined)
       db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxFileBytes / PAGE_BYTES)}`)
     openSchema(db)
@@ -50,14 +57,14 @@ const open = (options: SqliteLogOptions): { readonly db: DatabaseSync; readonly 
       if (damage !== undefined) throw corrupt("open", WHOLE_FILE, 0, damage)
       store.verify()
     }
-    return { db, store }
+    return { db, store, checkpoints: makeCheckpoints(options.file) }
   } catch (cause) {
     db.close()
     throw cause
   }
 }
 
-const make = (store: Store): ThreadLogService => {
+const make = ({ checkpoints, store }: Opened): ThreadLogService => {
   /** Runs `work` at once, with the machine's time. */
   const at = <A>(operation: string, thread: ThreadKey, work: (now: number) => A): Effect.Effect<A, LogError> =>
     Clock.clockWith((clock) => {
@@ -74,7 +81,7 @@ const make = (store: Store): ThreadLogService => {
       powerCut:
         "All but the newest moments: what was appended since the last checkpoint's sync may be gone, never half of it."
     },
-    append: groupCommit(store),
+    append: groupCommit(store, checkpoints.appended),
     knock: (thread, by) => at("knock", thread, (now) => store.knock(thread, by, now)),
     head: (thread) => at("head", thread, (now) => store.head(thread, now)),
     read: (thread, after, options) => at("read", thread, (now) => store.read(thread, after, options, now)),
@@ -110,8 +117,12 @@ export const sqliteLog = (options: SqliteLogOptions): Layer.Layer<ThreadLog, Log
             times: Math.ceil((options.busyMillis ?? BUSY_MILLIS) / OPEN_PAUSE_MILLIS)
           })
         ),
-        ({ db }) => Effect.sync(() => db.close())
+        ({ checkpoints, db }) =>
+          Effect.sync(() => {
+            checkpoints.close()
+            db.close()
+          })
       ),
-      ({ store }) => make(store)
+      make
     )
   )
