@@ -11,7 +11,7 @@ import { fault } from "../protocol/Fault.ts"
 import { checkEvent } from "../protocol/guard.ts"
 import { assertJson, NotJson } from "../protocol/JsonValue.ts"
 import { MAX_ENTRY_BYTES } from "../protocol/Limits.ts"
-import type { Line } from "../writer/ThreadWriter.ts"
+import type { Line } from "../writer/Line.ts"
 
 /** A longer delta is cut, so that no single call fills an entry. */
 const DELTA_UNITS = 16 * 1024

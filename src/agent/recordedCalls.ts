@@ -13,7 +13,7 @@ import { assertJson } from "../protocol/JsonValue.ts"
 import { MAX_NOTE_BYTES } from "../protocol/Limits.ts"
 import type { Note } from "../ports/ThreadLog.ts"
 import { digestOf } from "../writer/digest.ts"
-import type { Line } from "../writer/ThreadWriter.ts"
+import type { Line } from "../writer/Line.ts"
 import { AgentError, OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
 
 /** What `begun/<run>/<key>` holds. */

@@ -34,7 +34,7 @@ export const fetchPage = async (
   const answer = await request(thread, `entries?${query}`, undefined, attempts)
   if (!answer.ok) return answer
   const page = answer.body as EntriesPage & CheckedPage
-  if (!isPlace(page.head, page.logId) || !Array.isArray(page.entries)) return badAnswer("a page of entries")
+  if (!isPlace(page.head, page.logId) || !Array.isArray(page.entries)) return badAnswer("a page")
   const bad = page.entries.findIndex((entry) => !isFrame(entry) || !("events" in entry) || entry.thread !== thread)
   const cut = bad >= 0
   return { ok: true, page: cut ? { ...page, entries: page.entries.slice(0, bad), more: true } : page, cut }
@@ -51,9 +51,6 @@ export const fetchView = async (
   if (!answer.ok) return answer
   const page = answer.body as ViewPage
   const { view } = page
-  const isView =
-    isPlace(view, view?.logId) &&
-    [view.messages, view.runs, view.asks].every(Array.isArray) &&
-    typeof view.state === "object"
+  const isView = isPlace(view, view?.logId) && [view.messages, view.runs, view.asks].every(Array.isArray)
   return isView ? { ok: true, page } : badAnswer("a view")
 }

@@ -25,7 +25,7 @@ export const reconnectDelay = (
   random: () => number,
   retryAfterMillis?: number
 ): number => {
-  const window = STEP_MILLIS * 2 ** Math.min(Math.max(0, failures - 1), 6)
+  const window = STEP_MILLIS * 2 ** Math.min(failures - 1, 6)
   if (retryAfterMillis !== undefined) return retryAfterMillis + random() * Math.max(spreadMillis, window)
   if (failures === 0) return FIRST_MILLIS + random() * FIRST_SPREAD_MILLIS
   // After a second failure it is no single cut any more: the backend's own measure holds.

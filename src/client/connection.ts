@@ -8,7 +8,7 @@
 import type { Frame } from "../protocol/Entry.ts"
 import type { Grant } from "../protocol/Exchange.ts"
 import type { Fault } from "../protocol/Fault.ts"
-import type { Json } from "../protocol/Json.ts"
+import type { JsonObject } from "../protocol/Json.ts"
 import { createAlarm } from "./alarm.ts"
 import { reconnectDelay, STEADY_MILLIS } from "./backoff.ts"
 import type { Environment } from "./environment.ts"
@@ -16,9 +16,9 @@ import { guarded, reportThrown } from "./environment.ts"
 import { readFrame } from "./frame.ts"
 import type { GatewayClient, GatewayConnection } from "./GatewayClient.ts"
 import type { Request } from "./http.ts"
-import { badAnswer, failure, messageOf } from "./http.ts"
+import { badAnswer, failure } from "./http.ts"
 import type { Liveness } from "./liveness.ts"
-import { createLiveness } from "./liveness.ts"
+import { dueAt } from "./liveness.ts"
 
 export interface Watcher {
   readonly thread: string
@@ -32,12 +32,10 @@ export interface Watcher {
   readonly active: () => boolean
 }
 export interface Watch {
-  /** `active` became true. */
-  readonly touch: () => void
   /** Frames are missing though the socket is open: the grant's groups may be old. Renews it. */
   readonly renew: () => void
-  /** Sends a user event over the socket; `undefined` where there is no way back now. */
-  readonly invoke: (event: string, data: Json, timeoutMillis: number) => Promise<unknown> | undefined
+  /** Sends an interrupt over the socket; `undefined` where there is no way back now. */
+  readonly interrupt: (interrupt: object) => Promise<unknown> | undefined
   readonly stop: () => void
 }
 export interface Connection {
@@ -52,16 +50,17 @@ const OPEN_MILLIS = 10_000
 const LINGER_MILLIS = 1_000
 /** A grant this near to its end is not used again. */
 const GRANT_MARGIN_MILLIS = 5_000
+/** How long the socket may take to answer before HTTP is asked too. */
+const INVOKE_OPTIONS = { timeoutMillis: 2_000 }
 /** Least time between two renewals for missing frames. */
 const RENEW_MILLIS = 30_000
 /** When to ask again after a refusal that will not change soon. */
 const REFUSED_MILLIS = 30_000
 
-interface Link {
+interface Link extends Liveness {
   readonly grant: Grant
-  readonly liveness: Liveness
   connection: GatewayConnection | undefined
-  state: "opening" | "open" | "cut" | "closed"
+  isOpen: boolean
   openedAt: number
   /** Ends the waiting for it to open, or to be bridged. */
   timer: unknown
@@ -93,13 +92,19 @@ export const createConnection = (options: {
   let stopWake: (() => void) | undefined
 
   const covers = (held: Grant | undefined, thread: string) => !!held && Object.hasOwn(held.groups, thread)
-  const serves = (thread: string) => current?.state === "open" && covers(current.grant, thread)
+  const serves = (thread: string) => !!current?.isOpen && covers(current.grant, thread)
   /** The threads to ask for now. */
   const wanted = () =>
     [...new Set([...watchers].map(({ thread }) => thread))].filter((thread) => !(now() < refused.get(thread)!))
-  const anyActive = () => [...watchers].some((watcher) => watcher.active())
-  const tell = (state: "cut" | "failed", isMeant: (thread: string) => boolean, error?: Fault) => {
-    for (const watcher of watchers) if (isMeant(watcher.thread)) watcher.onSocket(state, error)
+  const dueNow = (link: Link) =>
+    dueAt(
+      link,
+      [...watchers].some((watcher) => watcher.active())
+    )
+  /** Tells whom nobody serves, or the watchers of one thread. */
+  const tell = (state: "cut" | "failed", error?: Fault, one?: string) => {
+    for (const watcher of watchers)
+      if (one ? watcher.thread === one : !serves(watcher.thread)) watcher.onSocket(state, error)
   }
 
   const attempts = createAlarm(environment, () => {
@@ -114,7 +119,7 @@ export const createConnection = (options: {
   }
   const retry = (retryAfterMillis?: number) => plan(reconnectDelay(failures, spreadMillis, random, retryAfterMillis))
   const failed = (error: Fault, retryAfterMillis = error.retryAfterMillis) => {
-    tell("failed", (thread) => !serves(thread), error)
+    tell("failed", error)
     failures++
     retry(retryAfterMillis ?? (error.retryable ? undefined : REFUSED_MILLIS))
     // It may have been the grant's fault: ask for another.
@@ -128,19 +133,14 @@ export const createConnection = (options: {
     return typeof given?.groups === "object" ? given : badAnswer("a grant").error
   }
   /** One refused thread must not keep the others from being served: each is asked for alone, to find it. */
-  const askForAll = async (): Promise<Grant | Fault> => {
-    const threads = wanted()
-    const given = await ask(threads)
-    const isRefusal = "code" in given && !given.retryable && given.code !== "UNAUTHENTICATED"
-    if (!isRefusal || threads.length === 1) return given
+  const findRefused = async (threads: readonly string[]) => {
     for (const thread of threads) {
-      const one = await ask([thread])
-      if (!("code" in one)) continue
+      const given = await ask([thread])
+      if (!("code" in given)) continue
       refused.set(thread, now() + REFUSED_MILLIS)
-      tell("failed", (other) => other === thread, one)
+      tell("failed", given, thread)
     }
-    const allowed = wanted()
-    return allowed.every(serves) ? (current?.grant ?? given) : ask(allowed)
+    plan(0)
   }
 
   const attempt = async () => {
@@ -152,41 +152,52 @@ export const createConnection = (options: {
       threads.every((thread) => covers(grant, thread))
     if (!isUsable) {
       asking = true
-      const given = await askForAll()
+      const given = await ask(threads)
+      const isRefusal = "code" in given && !given.retryable && given.code !== "UNAUTHENTICATED" && threads.length > 1
+      if (isRefusal) await findRefused(threads)
       asking = false
-      if (watchers.size === 0) return
+      if (isRefusal || watchers.size === 0) return
       if ("code" in given) return failed(given)
       // If this clock is wrong about its expiry, connecting fails and the next attempt asks for another.
       grant = given
       spreadMillis = given.reconnectSpreadMillis
       for (const thread in grant.groups) refused.delete(thread)
     }
-    if (grant !== current?.grant || current?.state !== "open") open(grant!)
+    if (grant !== current?.grant || !current?.isOpen) open(grant!)
   }
 
   const open = (given: Grant) => {
     const link: Link = {
       grant: given,
-      liveness: createLiveness(now()),
+      heardAt: now(),
+      askedAt: 0,
       connection: undefined,
-      state: "opening",
+      isOpen: false,
       openedAt: 0,
       timer: environment.setTimeout(() => end(link, "timeout"), OPEN_MILLIS)
     }
     next = link
     links.add(link)
-    const alive = () => link.liveness.alive(now())
+    const alive = () => {
+      link.heardAt = now()
+      link.askedAt = 0
+    }
     try {
       const client = gateways.find((gateway) => gateway.name === given.gateway)
-      if (!client) throw new Error(`${given.gateway} is not among \`gateways\``)
+      if (!client) throw new Error(`\`gateways\` lacks ${given.gateway}`)
       link.connection = client.connect(given, {
-        onOpen: () => opened(link),
+        onOpen: () => {
+          alive()
+          opened(link)
+        },
         onAlive: alive,
         onFrame: (text) => {
           alive()
           const frame = readFrame(text)
           for (const watcher of watchers)
             if (!frame || frame.thread === watcher.thread) watcher.onFrame(frame, text.length)
+          // It may have begun a run.
+          armLiveness()
         },
         onInterrupted: () => interrupted(link),
         onClosed: ({ message, retryAfterMillis }) => end(link, message, retryAfterMillis)
@@ -194,16 +205,16 @@ export const createConnection = (options: {
       if (!links.has(link)) link.connection.close()
       armLiveness()
     } catch (error) {
-      end(link, messageOf(error))
+      end(link, String(error))
     }
   }
   const opened = (link: Link) => {
     if (!links.has(link)) return
     environment.clearTimeout(link.timer)
-    link.liveness.alive((link.openedAt = now()))
+    link.openedAt = now()
     // Who is served without a cut misses nothing.
-    const before = current?.state === "open" ? current.grant.groups : {}
-    link.state = "open"
+    const before = current?.isOpen ? current.grant.groups : {}
+    link.isOpen = true
     if (link === next) {
       next = undefined
       const replaced = current
@@ -217,50 +228,51 @@ export const createConnection = (options: {
     if (!wanted().every(serves)) plan(0)
     armLiveness()
   }
-  const cut = () => tell("cut", () => true)
   const interrupted = (link: Link) => {
-    if (link.state !== "open") return
-    link.state = "cut"
+    if (!link.isOpen) return
+    link.isOpen = false
     link.timer = environment.setTimeout(() => end(link), BRIDGE_MILLIS)
-    if (link === current) cut()
+    if (link === current) tell("cut")
   }
   /** Closes without a word: its watchers are served by another. */
   const close = (link: Link | undefined) => {
     if (!link || !links.delete(link)) return
-    link.state = "closed"
+    link.isOpen = false
     environment.clearTimeout(link.timer)
     guarded(() => link.connection?.close())
   }
   const end = (link: Link, message?: string, retryAfterMillis?: number) => {
-    const { state } = link
-    if (state === "closed") return
+    const { isOpen } = link
+    if (!links.has(link)) return
     close(link)
     if (link === next) {
       next = undefined
       failed(failure("GATEWAY_UNAVAILABLE", `the gateway did not connect: ${message}`, true).error, retryAfterMillis)
     } else if (link === current) {
       current = undefined
-      if (state === "open") cut()
+      if (isOpen) tell("cut")
       failures = now() - link.openedAt >= STEADY_MILLIS ? 0 : failures + 1
       retry(retryAfterMillis)
     }
   }
 
   const armLiveness = () => {
-    if (current?.connection?.ping) looks.by(current.liveness.due(anyActive()))
+    if (current?.connection?.ping) looks.by(dueNow(current))
   }
   const looks = createAlarm(environment, () => {
     const link = current
-    if (link?.state === "open") {
-      const verdict = link.liveness.look(now(), anyActive())
-      if (verdict === "dead") end(link)
-      if (verdict === "ping") guarded(() => link.connection?.ping?.())
+    if (link?.isOpen && now() >= dueNow(link)) {
+      if (link.askedAt) end(link)
+      else {
+        link.askedAt = now()
+        guarded(() => link.connection?.ping?.())
+      }
     }
     armLiveness()
   })
   const woke = () => {
-    if (current?.state === "open") {
-      current.liveness.doubt()
+    if (current?.isOpen) {
+      current.heardAt = 0
       armLiveness()
     } else {
       failures = 0
@@ -278,16 +290,15 @@ export const createConnection = (options: {
       if (serves(thread)) watcher.onSocket("open")
       else if (!covers(current?.grant, thread)) plan(0)
       return {
-        touch: armLiveness,
         renew: () => {
           if (now() - renewedAt < RENEW_MILLIS) return
           renewedAt = now()
           grant = undefined
           plan(random() * spreadMillis)
         },
-        invoke: (event, data, timeoutMillis) =>
+        interrupt: (interrupt) =>
           serves(thread) && current?.grant.upstream
-            ? current.connection?.invoke?.(event, data, { timeoutMillis })
+            ? current.connection?.invoke?.("interrupt", { thread, interrupt: interrupt as JsonObject }, INVOKE_OPTIONS)
             : undefined,
         stop: () => {
           watchers.delete(watcher)
@@ -297,6 +308,7 @@ export const createConnection = (options: {
           looks.stop()
           stopWake?.()
           for (const link of links) close(link)
+          current = undefined
           options.onIdle()
         }
       }

@@ -48,10 +48,7 @@ export const defaultEnvironment: Environment = {
 }
 
 /** Reports what the application threw, as an uncaught error would be, without ending anything else. */
-export const reportThrown = (error: unknown): void => {
-  if (typeof reportError === "function") reportError(error)
-  else console.error(error)
-}
+export const reportThrown = (error: unknown): void => (globalThis.reportError ?? console.error)(error)
 /** Runs what others wrote; what it throws is reported and ends nothing. */
 export const guarded = (run: () => void): void => {
   try {

@@ -26,7 +26,7 @@ export interface EventsOptions {
 }
 
 /** What the rest of the client hands in. */
-export interface EventsSource {
+interface EventsSource {
   readonly follower: Follower
   readonly request: Request
   readonly thread: string
@@ -46,6 +46,7 @@ export async function* readEvents(
   from: View | undefined
 ): AsyncGenerator<ThreadEvent, void, undefined> {
   const { follower, request, thread } = source
+  const { followed } = follower
   const fail = (code: string, message: string) => new ThreadError({ code, message, retryable: false })
   const changed = () => fail("LOG_CHANGED", "the log was replaced; begin again")
   let queue: Entry[] = []
@@ -53,7 +54,7 @@ export async function* readEvents(
   let last = after ?? -1
   let logId = ""
   let lastId = ""
-  const ended = () => signal?.aborted === true || follower.state().connection === "closed"
+  const ended = () => signal?.aborted === true || followed.connection === "closed"
   const begin = (view: View) => {
     logId = view.logId
     if (last >= 0) return
@@ -68,7 +69,7 @@ export async function* readEvents(
       queue.push(entry)
       wake()
     }),
-    follower.subscribe((view) => {
+    followed.subscribe((view) => {
       if (last < 0 && follower.loaded()) begin(view)
       wake()
     })
@@ -86,7 +87,7 @@ export async function* readEvents(
   }
   try {
     while (!ended()) {
-      const { view } = follower.state()
+      const { view } = followed
       if (logId !== "" && view.logId !== logId && follower.loaded()) throw changed()
       let entries: readonly Entry[] = queue
       queue = []

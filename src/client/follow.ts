@@ -5,7 +5,6 @@
  * are called after each frame that changed it, at a cost that does not depend on the thread's length.
  */
 import type { Entry } from "../protocol/Entry.ts"
-import type { KnownEvent } from "../protocol/Event.ts"
 import type { Failed } from "../protocol/Exchange.ts"
 import type { Fault } from "../protocol/Fault.ts"
 import type { View, ViewMessage, ViewPage } from "../protocol/View.ts"
@@ -18,7 +17,7 @@ import type { Connection, Watch } from "./connection.ts"
 import type { Environment } from "./environment.ts"
 import { reportThrown } from "./environment.ts"
 import type { Request } from "./http.ts"
-import { failure, messageOf } from "./http.ts"
+import { failure } from "./http.ts"
 
 /**
  * - `connecting`: nothing was live yet; - `live`: the view is as new as the log
@@ -41,23 +40,37 @@ export interface ThreadCounters extends OrderCounters {
 }
 export type Listener = (view: View, connection: ConnectionState) => void
 
+/** What the application sees of it. */
+export interface Followed {
+  /** The thread's name. */
+  readonly thread: string
+  readonly view: View
+  /** The last of `view.messages`, where a whole list for each delta would be too much in a long thread. */
+  readonly newest: ViewMessage | undefined
+  readonly connection: ConnectionState
+  /** The same object until something changes. */
+  readonly state: ThreadState
+  /** What happened to frames; for diagnosis. */
+  readonly counters: Readonly<ThreadCounters>
+  /**
+   * Calls at once with what is known, then synchronously after each frame or change of the connection. A listener that
+   * throws is reported once and stays.
+   */
+  readonly subscribe: (listener: Listener) => () => void
+  /** Loads the page of messages before the oldest one; a fault also where its code cannot be loaded. */
+  readonly older: () => Promise<{ readonly ok: true } | Failed>
+  /** Stops following. Requests under way are answered still. */
+  readonly close: () => void
+}
 export interface Follower {
-  readonly state: () => ThreadState
-  /** The last message of the view. */
-  readonly newest: () => ViewMessage | undefined
+  readonly followed: Followed
   /** Whether a view was taken; before that it is the empty one. */
   readonly loaded: () => boolean
-  readonly counters: () => Readonly<ThreadCounters>
-  /** Calls at once, and after each change. A listener that throws is reported once and stays. */
-  readonly subscribe: (listener: Listener) => () => void
   /** Every entry that is applied, as it is applied. */
   readonly onEntry: (sink: (entry: Entry) => void) => () => void
   /** The log reaches `offset`: fetch it if its frame does not come soon. */
   readonly reveal: (offset: number) => void
-  readonly invoke: Watch["invoke"]
-  /** Loads the page of messages before the oldest one. */
-  readonly older: () => Promise<{ readonly ok: true } | Failed>
-  readonly close: () => void
+  readonly interrupt: Watch["interrupt"]
 }
 
 export const follow = (options: {
@@ -67,10 +80,12 @@ export const follow = (options: {
   readonly environment: Environment
 }): Follower => {
   const { environment, request, thread } = options
+  const { now } = environment
   const listeners = new Set<Listener>()
   const thrown = new WeakSet<Listener>()
   const sinks = new Set<(entry: Entry) => void>()
-  const running = new Set<string>()
+  /** Whether a started run is shown. */
+  let running = false
   let fold = createFold()
   let before: string | undefined
   let snapshot: ThreadState | undefined
@@ -94,13 +109,14 @@ export const follow = (options: {
     random: environment.random,
     apply: (entry) => {
       fold.apply(entry)
-      for (const event of entry.events as readonly KnownEvent[]) {
-        if (event.type === "run.started") running.add(event.run)
-        else if (event.type === "run.finished" || event.type === "run.suspended") running.delete(event.run)
-      }
-      if (sinks.size > 0) for (const sink of sinks) sink(entry)
+      // Only at such events is the view taken: each time, the next change copies what it changes.
+      if (entry.events.some(({ type }) => type.startsWith("run."))) lookAtRuns()
+      for (const sink of sinks) sink(entry)
     }
   })
+  const lookAtRuns = () => {
+    running = fold.view.runs.some(({ state }) => state === "running")
+  }
   const status = (): ConnectionState => {
     if (closed) return "closed"
     if (socket === "open" && caught && !repairing) return "live"
@@ -110,7 +126,7 @@ export const follow = (options: {
   const tell = () => {
     snapshot = undefined
     told = status()
-    if (told === "live") wasLive = true
+    wasLive ||= told === "live"
     for (const listener of listeners) call(listener)
   }
   const call = (listener: Listener) => {
@@ -127,17 +143,17 @@ export const follow = (options: {
   }
 
   const schedule = () => {
-    if (!closed) alarm.by(order.due(running.size > 0))
+    if (!closed) alarm.by(order.due(running))
   }
   const tick = () => {
-    const now = environment.now()
-    if (!closed && order.due(running.size > 0) <= now) void carryOut(order.begin(now)).catch(reportThrown)
+    const at = now()
+    if (!closed && order.due(running) <= at) void carryOut(order.begin(at)).catch(reportThrown)
     schedule()
   }
   const alarm = createAlarm(environment, tick)
   /** What every change of the order ends with. */
   const settle = (changed: boolean) => {
-    if (repairing && caught && !order.behind()) repairing = false
+    repairing &&= !caught || order.behind()
     if (changed) tell()
     else tellIfChanged()
     schedule()
@@ -146,29 +162,26 @@ export const follow = (options: {
   const carryOut = async (plan: Plan) => {
     const began = opening
     const isOpen = () => socket === "open" && began === opening
+    const { why } = plan
+    if (why === "gap") {
+      repairing = true
+      tellIfChanged()
+    }
+    const answer = why ? await fetchPage(request, thread, plan, 1) : await fetchView(request, thread, "", 1)
+    if (closed) return
+    if (!answer.ok) return refused(answer.error)
     let changed = true
-    if (plan.type === "view") {
-      const answer = await fetchView(request, thread, "", 1)
-      if (closed) return
-      if (!answer.ok) return refused(answer.error, environment.now())
-      show(answer.page)
-      order.reset(fold.view, environment.now())
-    } else {
-      if (plan.why === "gap") {
-        repairing = true
-        tellIfChanged()
-      }
-      const answer = await fetchPage(request, thread, plan, 1)
-      const now = environment.now()
-      if (closed) return
-      if (!answer.ok) return refused(answer.error, now)
-      const result = order.fetched(answer.page, now)
-      if (result === "changed" || (answer.cut && result === "nothing")) return lose(now)
+    if ("cut" in answer) {
+      const result = order.fetched(answer.page, now())
+      if (result === "changed" || (answer.cut && result === "nothing")) return lose()
       changed = result === "applied"
-      if (changed && plan.why === "silence" && isOpen() && ++missed >= 2) {
+      if (changed && why === "silence" && isOpen() && ++missed >= 2) {
         missed = 0
         watch.renew()
       }
+    } else {
+      show(answer.page)
+      order.reset(fold.view, now())
     }
     ahead = false
     error = undefined
@@ -181,46 +194,39 @@ export const follow = (options: {
   const show = (page: ViewPage) => {
     fold = createFold(page.view)
     before = page.before
-    running.clear()
-    for (const run of page.view.runs) if (run.state === "running") running.add(run.id)
+    lookAtRuns()
   }
-  const lose = (now: number) => {
-    order.lost(now)
+  const lose = () => {
+    order.lost(now())
     ahead = caught = false
     tellIfChanged()
     tick()
   }
-  const refused = (fault: Fault, now: number) => {
-    const { code } = fault
+  const refused = (fault: Fault) => {
+    const { code, retryAfterMillis, retryable } = fault
     const isAhead = code === "OFFSET_AHEAD"
-    if ((isAhead && ahead) || code === "OFFSET_EXPIRED" || code === "LOG_CHANGED") return lose(now)
-    if (isAhead) {
-      // The store may have answered from a copy that lags; asked again, it tells whether the log was set back.
-      ahead = true
-      order.failed(now)
-    } else {
-      error = fault
-      order.failed(now, fault.retryAfterMillis ?? (fault.retryable ? 0 : 10_000))
-      tell()
-    }
-    schedule()
+    if ((isAhead && ahead) || code === "OFFSET_EXPIRED" || code === "LOG_CHANGED") return lose()
+    // The store may have answered from a copy that lags; asked again, it tells whether the log was set back.
+    ahead = isAhead
+    if (!isAhead) error = fault
+    order.failed(now(), retryAfterMillis ?? (retryable ? 0 : 10_000))
+    settle(!isAhead)
   }
 
+  const check = () => {
+    order.check(now())
+    tick()
+  }
   const watch = options.connection.watch({
     thread,
-    active: () => running.size > 0,
+    active: () => running,
     onFrame: (frame, bytes) => {
-      const now = environment.now()
-      if (!frame) {
+      if (frame) missed = 0
+      else {
         badFrames++
-        order.suspect(now)
-        schedule()
-        return
+        order.suspect(now())
       }
-      missed = 0
-      const wasRunning = running.size > 0
-      settle(order.receive(frame, bytes, now))
-      if (!wasRunning && running.size > 0) watch.touch()
+      settle(!!frame && order.receive(frame, bytes, now()))
     },
     onSocket: (state, fault) => {
       socket = state
@@ -228,68 +234,78 @@ export const follow = (options: {
       if (state === "open") {
         opening++
         caught = false
-        order.check(environment.now())
-        tick()
+        check()
       }
       tell()
     },
-    onWake: () => {
-      order.check(environment.now())
-      tick()
-    }
+    onWake: check
   })
   tick()
 
   return {
-    state: () =>
-      (snapshot ??= {
-        view: fold.view,
-        connection: status(),
-        hasOlder: before !== undefined,
-        ...(error && { error })
-      }),
-    newest: () => fold.newest,
-    loaded: () => order.position() !== undefined,
-    counters: () => ({ ...order.counters, badFrames }),
-    subscribe: (listener) => {
-      listeners.add(listener)
-      call(listener)
-      return () => listeners.delete(listener)
-    },
+    loaded: () => !!order.position(),
     onEntry: (sink) => {
       sinks.add(sink)
       return () => sinks.delete(sink)
     },
     reveal: (offset) => {
-      order.reveal(offset, environment.now())
+      order.reveal(offset, now())
       schedule()
     },
-    invoke: watch.invoke,
-    // Few people scroll back, so the code for it is loaded with the first.
-    older: () =>
-      import("./older.ts").then(
-        ({ loadOlder }) =>
-          loadOlder({
-            request,
-            thread,
-            fetchView,
-            view: () => fold.view,
-            before: () => (closed ? undefined : before),
-            show: (page) => {
-              show(page)
-              tell()
-            }
-          }),
-        (cause) => failure("OUTCOME_UNKNOWN", messageOf(cause), true)
-      ),
-    close: () => {
-      if (closed) return
-      closed = true
-      alarm.stop()
-      watch.stop()
-      tell()
-      listeners.clear()
-      sinks.clear()
+    interrupt: watch.interrupt,
+    followed: {
+      thread,
+      get view() {
+        return fold.view
+      },
+      get newest() {
+        return fold.newest
+      },
+      get connection() {
+        return told
+      },
+      get state() {
+        return (snapshot ??= {
+          view: fold.view,
+          connection: told,
+          hasOlder: !!before,
+          ...(error && { error })
+        })
+      },
+      get counters() {
+        return { ...order.counters, badFrames }
+      },
+      subscribe: (listener) => {
+        listeners.add(listener)
+        call(listener)
+        return () => listeners.delete(listener)
+      },
+      // Few people scroll back, so the code for it is loaded with the first.
+      older: () =>
+        import("./older.ts").then(
+          ({ loadOlder }) =>
+            loadOlder({
+              request,
+              thread,
+              fetchView,
+              view: () => fold.view,
+              before: () => (closed ? undefined : before),
+              show: (page) => {
+                show(page)
+                tell()
+              }
+            }),
+          (cause) => failure("OUTCOME_UNKNOWN", String(cause), true)
+        ),
+      close: () => {
+        if (closed) return
+        closed = true
+        alarm.stop()
+        watch.stop()
+        tell()
+        listeners.clear()
+        sinks.clear()
+      }
     }
   }
 }

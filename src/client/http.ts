@@ -30,7 +30,6 @@ export const failure = (code: string, message: string, retryable = false): Faile
 })
 /** The answer is not what the route promises. */
 export const badAnswer = (expected: string): Failed => failure("BAD_SHAPE", `the backend's answer is not ${expected}`)
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /**
  * - `endpoint`: where the backend is mounted, such as `/api`
@@ -45,52 +44,52 @@ export const createRequest = (options: {
   const { environment, fetch, token } = options
   const threads = `${options.endpoint.replace(/\/+$/, "")}/threads/`
 
-  /** One attempt; answers its HTTP status, too. */
-  const send = async (url: string, body: string | undefined, signal: AbortSignal): Promise<[number, Answer]> => {
-    const headers: Record<string, string> = body ? { "content-type": "application/json" } : {}
-    if (token) headers["authorization"] = `Bearer ${await token()}`
-    const response = await fetch(url, { headers, signal, ...(body && { method: "POST", body }) })
-    const { status } = response
-    // A proxy's page is no JSON and told by its status.
-    const answer = (await response.json().catch(() => undefined)) as { ok?: unknown; error?: Fault } | null | undefined
-    if (response.ok && answer && answer.ok !== false) return [status, { ok: true, body: answer }]
-    const retryable = status >= 500 || status === 429 || status === 408
-    const { error } =
-      typeof answer?.error?.code === "string"
-        ? (answer as Failed)
-        : failure(
-            status === 401 ? "UNAUTHENTICATED" : retryable ? "OUTCOME_UNKNOWN" : "NOT_FOUND",
-            `HTTP ${status} is not from this backend; is the endpoint right?`,
-            retryable
-          )
-    const retryAfterMillis = Number(response.headers.get("retry-after")) * 1_000
-    return [status, { ok: false, error: retryAfterMillis > 0 ? { retryAfterMillis, ...error } : error }]
-  }
-  const unanswered = (error: unknown): [number, Answer] => [
-    0,
-    failure("OUTCOME_UNKNOWN", `no answer from the backend: ${messageOf(error)}`, true)
-  ]
+  const unanswered = (error: unknown) =>
+    failure("OUTCOME_UNKNOWN", `no answer from the backend: ${String(error)}`, true)
 
   return async (thread, path, body, attempts = 4) => {
     let text: string | undefined
     try {
       text = body && JSON.stringify(body)
     } catch (error) {
-      return failure("BAD_SHAPE", messageOf(error))
+      return failure("BAD_SHAPE", String(error))
     }
     let renewed = !token
     for (let sent = 1; ; sent++) {
       const abort = new AbortController()
+      let status = 0
+      const send = async (): Promise<Answer> => {
+        const headers: Record<string, string> = text ? { "content-type": "application/json" } : {}
+        if (token) headers["authorization"] = `Bearer ${await token()}`
+        const response = await fetch(`${threads}${encodeURIComponent(thread)}/${path}`, {
+          headers,
+          signal: abort.signal,
+          ...(text && { method: "POST", body: text })
+        })
+        status = response.status
+        // A proxy's page is no JSON and told by its status.
+        const answer = (await response.json().catch(() => undefined)) as { ok?: unknown; error?: Fault } | undefined
+        if (response.ok && answer && answer.ok !== false) return { ok: true, body: answer }
+        const retryable = status >= 500 || status === 429 || status === 408
+        const { error } =
+          typeof answer?.error?.code === "string"
+            ? (answer as Failed)
+            : failure(
+                status === 401 ? "UNAUTHENTICATED" : retryable ? "OUTCOME_UNKNOWN" : "NOT_FOUND",
+                `HTTP ${status} is not from the backend`,
+                retryable
+              )
+        const retryAfterMillis = Number(response.headers.get("retry-after")) * 1_000
+        return { ok: false, error: retryAfterMillis > 0 ? { retryAfterMillis, ...error } : error }
+      }
       let timer: unknown
       // A fetch or a token that never settles must not hold the client.
-      const [status, answer] = await new Promise<[number, Answer]>((resolve) => {
+      const answer = await new Promise<Answer>((resolve) => {
         timer = environment.setTimeout(() => {
           resolve(unanswered("timeout"))
           abort.abort()
         }, TIMEOUT_MILLIS)
-        void send(`${threads}${encodeURIComponent(thread)}/${path}`, text, abort.signal)
-          .catch(unanswered)
-          .then(resolve)
+        void send().catch(unanswered).then(resolve)
       })
       environment.clearTimeout(timer)
       if (answer.ok) return answer

@@ -17,7 +17,8 @@ import type {
 import type { Fault } from "../protocol/Fault.ts"
 import type { Json } from "../protocol/Json.ts"
 import type { UserInterrupt } from "../protocol/UserInterrupt.ts"
-import type { View, ViewAsk } from "../protocol/View.ts"
+import type { ViewAsk } from "../protocol/View.ts"
+import type { Follower } from "./follow.ts"
 import type { Request } from "./http.ts"
 import { badAnswer, failure } from "./http.ts"
 import { newId } from "./id.ts"
@@ -81,9 +82,6 @@ export interface Actions {
   readonly answer: (ask: Id | ViewAsk, value: Json, options?: InterruptOptions) => Promise<InterruptReceipt>
 }
 
-/** How long the socket may take to answer before HTTP is asked too. */
-const SOCKET_MILLIS = 2_000
-
 /** What the kinds of interrupts have beside their kind, id and run. */
 type Fields = InterruptOptions & {
   readonly message?: PostMessage
@@ -94,18 +92,15 @@ type Fields = InterruptOptions & {
 }
 type Receipt = { readonly ok: true; readonly offset: number }
 
-export const createActions = (parts: {
-  readonly thread: string
-  readonly request: Request
-  readonly view: () => View
-  readonly reveal: (offset: number) => void
-  readonly invoke: (event: string, data: Json, timeoutMillis: number) => Promise<unknown> | undefined
-}): Actions => {
-  const { invoke, request, reveal, thread, view } = parts
+export const createActions = (
+  thread: string,
+  request: Request,
+  { followed, interrupt: overSocket, reveal }: Follower
+): Actions => {
   /** The receipt or the refusal that a reply is, if it is one. */
   const receipt = <R extends Receipt | Failed>(reply: unknown): R | undefined => {
-    const { error, offset, ok } = Object(reply) as { error?: Fault; offset?: unknown; ok?: unknown }
-    const isReceipt = ok === true && typeof offset === "number"
+    const { error, offset } = Object(reply) as { error?: Fault; offset?: unknown }
+    const isReceipt = typeof offset === "number"
     if (isReceipt) reveal(offset)
     return isReceipt || error?.code ? (reply as R) : undefined
   }
@@ -120,9 +115,7 @@ export const createActions = (parts: {
   ): Promise<InterruptReceipt> => {
     const interrupt = { kind, id, run, ...fields }
     try {
-      const reply = receipt<InterruptReceipt>(
-        await invoke("interrupt", { thread, interrupt } as unknown as Json, SOCKET_MILLIS)
-      )
+      const reply = receipt<InterruptReceipt>(await overSocket(interrupt))
       if (reply && (reply.ok || !reply.error.retryable || reply.error.code === "RATE_LIMITED")) return reply
     } catch {
       // Whether it arrived is not known; the same id over HTTP tells.
@@ -130,29 +123,28 @@ export const createActions = (parts: {
     return post("interrupts", interrupt)
   }
   const reply = async (ask: Id | ViewAsk, answer: object, options?: InterruptOptions): Promise<InterruptReceipt> => {
-    const shown = typeof ask === "string" ? view().asks.find((one) => one.id === ask) : ask
+    const shown = typeof ask === "string" ? followed.view.asks.find((one) => one.id === ask) : ask
     if (!shown) return failure("NOT_FOUND", "the view shows no such ask")
     // What is undefined is not sent.
     return send("answer", shown.run, { ...options, ask: shown.id, answer, digest: shown.digest })
   }
-  const partsOf = (content: Content): readonly MessagePart[] =>
-    typeof content === "string" ? [{ type: "text", text: content }] : content
+  const said = (content: Content, id: Id = newId()): PostMessage => ({
+    id,
+    parts: typeof content === "string" ? [{ type: "text", text: content }] : content
+  })
   return {
-    post: (content, { id = newId(), ...rest } = {}) => post("messages", { id, parts: partsOf(content), ...rest }),
+    post: (content, { id, ...rest } = {}) => post("messages", { ...said(content, id), ...rest }),
     start: (agent, input, { id = newId(), message, ...rest } = {}) =>
       post("runs", {
         id,
         agent: typeof agent === "string" ? agent : agent.name,
         input,
-        message:
-          message === undefined || (typeof message === "object" && "parts" in message)
-            ? message
-            : { id: newId(), parts: partsOf(message) },
+        message: typeof message === "string" || Array.isArray(message) ? said(message) : message,
         ...rest
       }),
     cancel: (run, options) => send("cancel", run, options),
-    steer: (run, content, { message = newId(), when = "next-step", ...options } = {}) =>
-      send("steer", run, { ...options, message: { id: message, parts: partsOf(content) }, when }),
+    steer: (run, content, { message, when = "next-step", ...options } = {}) =>
+      send("steer", run, { ...options, message: said(content, message), when }),
     pause: (run, options) => send("pause", run, options),
     resume: (run, options) => send("resume", run, options),
     approve: (ask, { input, ...options } = {}) => reply(ask, { type: "approved", input }, options),

@@ -5,38 +5,16 @@
  * 30 s otherwise. Hearing something costs two assignments.
  */
 export interface Liveness {
-  readonly alive: (now: number) => void
-  /** Asks now, however short the silence: after the page was hidden or the network was away. */
-  readonly doubt: () => void
-  /** When to look next. */
-  readonly due: (active: boolean) => number
-  /** `ping`: ask for a sign now. `dead`: one was asked for and did not come. */
-  readonly look: (now: number, active: boolean) => "ok" | "ping" | "dead"
+  /** 0: it is in doubt, however short the silence; the page was hidden or the network was away. */
+  heardAt: number
+  /** 0: nothing was asked since something was heard. */
+  askedAt: number
 }
 
 const WAIT_MILLIS = 4_000
-const QUIET_MILLIS = { active: 5_000, idle: 20_000 }
+const QUIET_MILLIS = 20_000
+const QUIET_ACTIVE_MILLIS = 5_000
 
-export const createLiveness = (now: number): Liveness => {
-  let heardAt = now
-  /** 0: nothing was asked since something was heard. */
-  let askedAt = 0
-  const due = (active: boolean) =>
-    askedAt > 0 ? askedAt + WAIT_MILLIS : heardAt + QUIET_MILLIS[active ? "active" : "idle"]
-  return {
-    due,
-    alive: (at) => {
-      heardAt = at
-      askedAt = 0
-    },
-    doubt: () => {
-      heardAt = 0
-    },
-    look: (at, active) => {
-      if (at < due(active)) return "ok"
-      if (askedAt > 0) return "dead"
-      askedAt = at
-      return "ping"
-    }
-  }
-}
+/** When to ask for a sign, or, if one was asked for, to give up. */
+export const dueAt = ({ askedAt, heardAt }: Liveness, active: boolean): number =>
+  askedAt ? askedAt + WAIT_MILLIS : heardAt + (active ? QUIET_ACTIVE_MILLIS : QUIET_MILLIS)

@@ -10,7 +10,7 @@ import type { fetchView } from "./answers.ts"
 import type { Request } from "./http.ts"
 
 /** What the rest of the client hands in. */
-export interface OlderSource {
+interface OlderSource {
   readonly request: Request
   readonly thread: string
   readonly fetchView: typeof fetchView
@@ -26,6 +26,7 @@ const joined = <T extends { readonly id: string }>(older: readonly T[], shown: r
   return [...older.filter(({ id }) => !ids.has(id)), ...shown]
 }
 
+/** Answers the fault of the request. What other pages were loaded meanwhile win. */
 export const loadOlder = async (source: OlderSource): Promise<{ readonly ok: true } | Failed> => {
   const cursor = source.before()
   if (cursor === undefined) return { ok: true }

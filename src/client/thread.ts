@@ -6,15 +6,14 @@ import type { Connection } from "./connection.ts"
 import { createConnection } from "./connection.ts"
 import type { Environment } from "./environment.ts"
 import { defaultEnvironment } from "./environment.ts"
-import type { EventsOptions, EventsSource, ThreadEvent } from "./events.ts"
-import type { ConnectionState, Follower, Listener, ThreadCounters, ThreadState } from "./follow.ts"
+import type { EventsOptions, ThreadEvent } from "./events.ts"
+import type { Followed } from "./follow.ts"
 import { follow } from "./follow.ts"
 import type { GatewayClient } from "./GatewayClient.ts"
 import type { Fetch, Request, Token } from "./http.ts"
 import { createRequest } from "./http.ts"
 import type { Actions } from "./interrupts.ts"
 import { createActions } from "./interrupts.ts"
-import type { View, ViewMessage } from "../protocol/View.ts"
 
 export interface ThreadOptions {
   /** Where the backend is mounted: `/api`, or an absolute URL. */
@@ -27,23 +26,8 @@ export interface ThreadOptions {
   readonly fetch?: Fetch
   readonly environment?: Environment
 }
-export interface Thread extends Actions {
-  /** The thread's name. */
-  readonly thread: string
-  readonly view: View
-  /** The last of `view.messages`, where a whole list for each delta would be too much in a long thread. */
-  readonly newest: ViewMessage | undefined
-  readonly connection: ConnectionState
-  /** The same object until something changes. */
-  readonly state: ThreadState
-  /** What happened to frames; for diagnosis. */
-  readonly counters: Readonly<ThreadCounters>
-  /** Calls at once with what is known, then synchronously after each frame or change of the connection. */
-  readonly subscribe: (listener: Listener) => () => void
+export interface Thread extends Followed, Actions {
   readonly events: (options?: EventsOptions) => AsyncIterable<ThreadEvent>
-  readonly older: Follower["older"]
-  /** Stops following. Requests under way are answered still. */
-  readonly close: () => void
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
@@ -56,25 +40,15 @@ interface Shared {
 /** Connections in use; one is dropped with its last thread. */
 const inUse = new Set<Shared>()
 
-const sharedFor = (
-  { endpoint, fetch = (url, init) => globalThis.fetch(url, init), gateways, token }: ThreadOptions,
-  environment: Environment,
-  key: readonly unknown[]
-): Shared => {
+const sharedFor = (options: ThreadOptions, environment: Environment): Shared => {
+  const { endpoint, fetch = (url, init) => globalThis.fetch(url, init), gateways, token } = options
+  const key = [endpoint, token, options.fetch, environment, `${gateways.map(({ name }) => name)}`]
   for (const one of inUse) if (one.key.every((part, at) => part === key[at])) return one
   const request = createRequest({ endpoint, token, environment, fetch })
   const connection = createConnection({ request, gateways, environment, onIdle: () => inUse.delete(shared) })
   const shared: Shared = { key, request, connection }
   inUse.add(shared)
   return shared
-}
-
-/** Few pages iterate over events, so the code for it is loaded with the first. Where it begins is fixed before. */
-async function* lateEvents(source: EventsSource, choice: EventsOptions): AsyncGenerator<ThreadEvent> {
-  const { follower } = source
-  const from = follower.loaded() ? follower.state().view : undefined
-  const { readEvents } = await import("./events.ts")
-  yield* readEvents(source, choice, from)
 }
 
 /**
@@ -84,35 +58,18 @@ async function* lateEvents(source: EventsSource, choice: EventsOptions): AsyncGe
  * share one connection. Nothing is thrown for what the network does: see `connection` and `state.error`.
  */
 export const openThread = (options: ThreadOptions): Thread => {
-  const { endpoint, environment = defaultEnvironment, fetch, gateways, thread, token } = options
-  const names = gateways.map(({ name }) => name).join()
-  const { connection, request } = sharedFor(options, environment, [endpoint, token, fetch, environment, names])
+  const { environment = defaultEnvironment, thread } = options
+  const { connection, request } = sharedFor(options, environment)
   const follower = follow({ thread, request, connection, environment })
-  const { close, invoke, older, reveal, state, subscribe } = follower
-  const view = () => state().view
-  return {
-    ...createActions({ thread, request, view, reveal, invoke }),
-    thread,
-    get view() {
-      return view()
+  const { followed } = follower
+  // Assigned and not spread: what changes is behind getters.
+  return Object.assign(followed, createActions(thread, request, follower), {
+    /** Few pages iterate over events, so the code for it is loaded with the first. Where it begins is fixed before. */
+    async *events(choice: EventsOptions = {}): AsyncGenerator<ThreadEvent> {
+      const from = follower.loaded() ? followed.view : undefined
+      const { readEvents } = await import("./events.ts")
+      yield* readEvents({ follower, request, thread, fetchPage }, choice, from)
     },
-    get newest() {
-      return follower.newest()
-    },
-    get connection() {
-      return state().connection
-    },
-    get state() {
-      return state()
-    },
-    get counters() {
-      return follower.counters()
-    },
-    subscribe,
-    events: (choice = {}) =>
-      lateEvents({ follower, request, thread, fetchPage }, choice),
-    older,
-    close,
-    [Symbol.asyncDispose]: async () => close()
-  }
+    [Symbol.asyncDispose]: async () => followed.close()
+  })
 }

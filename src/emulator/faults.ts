@@ -66,10 +66,7 @@ export const setFaults = (faults: Faults, wanted: Readonly<Record<string, unknow
 export const strikes = (faults: Faults, chance: number): boolean => chance > 0 && faults.random() < chance
 
 export const spareRest = (faults: Faults): boolean =>
-  faults.rest503 === 0 &&
-  faults.rest429 === 0 &&
-  faults.resetBeforeDelivery === 0 &&
-  faults.resetAfterDelivery === 0
+  faults.rest503 === 0 && faults.rest429 === 0 && faults.resetBeforeDelivery === 0 && faults.resetAfterDelivery === 0
 
 export const spareFrames = (faults: Faults): boolean =>
   faults.dropFrames === 0 && faults.duplicateFrames === 0 && faults.reorderFrames === 0 && faults.frameDelayMillis === 0

@@ -75,9 +75,10 @@ export const createFold = (view: View = emptyView): ViewFold => {
   return {
     apply: (entry) => {
       handedOut = undefined
-      folding.view.logId = entry.logId
-      folding.view.offset = entry.offset
-      folding.view.id = entry.id
+      const { view } = folding
+      view.logId = entry.logId
+      view.offset = entry.offset
+      view.id = entry.id
       for (const event of entry.events) {
         let fits = false
         try {
@@ -85,7 +86,7 @@ export const createFold = (view: View = emptyView): ViewFold => {
         } catch {
           // a shape that no guard let through
         }
-        if (!fits) folding.view.dropped++
+        if (!fits) view.dropped++
       }
     },
     get view() {
@@ -101,51 +102,48 @@ export const createFold = (view: View = emptyView): ViewFold => {
 
 /** Answers whether the event fits what came before it. */
 type FoldOne = (folding: Folding, place: RunPlace, event: never, entry: Entry) => boolean
-const table = (folds: Readonly<Record<string, FoldOne>>): ReadonlyMap<string, FoldOne> => new Map(Object.entries(folds))
-/** What a run does while it is unfinished; some of it may also happen without a run. */
-const OF_RUN = table({
-  "run.started": runStarted,
-  "run.status": runStatus,
-  "run.heartbeat": () => true,
-  "run.suspended": runSuspended,
-  "run.finished": runFinished,
-  "step.started": stepStarted,
-  "step.finished": stepFinished,
-  "message.posted": messagePosted,
-  "text.started": textStarted,
-  "text.delta": textDelta,
-  "text.finished": textFinished,
-  "reasoning.started": textStarted,
-  "reasoning.delta": textDelta,
-  "reasoning.finished": textFinished,
-  "tool.started": toolStarted,
-  "tool.delta": toolChanged,
-  "tool.called": toolChanged,
-  "tool.progress": toolChanged,
-  "tool.finished": toolChanged,
-  "file.added": fileAdded,
-  "source.cited": sourceCited,
-  "ask.opened": askOpened,
-  "ask.resolved": askResolved,
-  "state.snapshot": stateSnapshot,
-  "state.delta": stateDelta,
-  custom,
-  "content.erased": contentErased
-})
+const FOLDS: ReadonlyMap<string, FoldOne> = new Map<string, FoldOne>(
+  Object.entries({
+    "run.accepted": runAccepted,
+    "run.started": runStarted,
+    "run.status": runStatus,
+    "run.suspended": runSuspended,
+    "run.finished": runFinished,
+    "step.started": stepStarted,
+    "step.finished": stepFinished,
+    "message.posted": messagePosted,
+    "text.started": textStarted,
+    "text.delta": textDelta,
+    "text.finished": textFinished,
+    "reasoning.started": textStarted,
+    "reasoning.delta": textDelta,
+    "reasoning.finished": textFinished,
+    "tool.started": toolStarted,
+    "tool.delta": toolChanged,
+    "tool.called": toolChanged,
+    "tool.progress": toolChanged,
+    "tool.finished": toolChanged,
+    "file.added": fileAdded,
+    "source.cited": sourceCited,
+    "ask.opened": askOpened,
+    "ask.resolved": askResolved,
+    "state.snapshot": stateSnapshot,
+    "state.delta": stateDelta,
+    custom,
+    "content.erased": contentErased,
+    "interrupt.received": interruptReceived,
+    "interrupt.applied": interruptApplied
+  })
+)
 /** What may happen to a run before it is there, or after its end. */
-const TO_RUN = table({
-  "run.accepted": runAccepted,
-  "interrupt.received": interruptReceived,
-  "interrupt.applied": interruptApplied
-})
+const AT_ANY_TIME = new Set<FoldOne>([runAccepted, interruptReceived, interruptApplied])
 
 const foldEvent = (folding: Folding, event: { readonly type: string; readonly run?: Id }, entry: Entry): boolean => {
   const { run, type } = event
   const place = folding.runs.get(run!) as RunPlace
-  const fold = OF_RUN.get(type)
-  // who needs a run and has none throws
-  if (fold) return (run === undefined || !!place?.open) && fold(folding, place, event as never, entry)
-  const other = TO_RUN.get(type)
+  const fold = FOLDS.get(type)
   // an event of a later version is passed over
-  return other ? other(folding, place, event as never, entry) : typeof type === "string"
+  if (!fold) return true
+  // who needs a run and has none throws
+  return (run === undefined || !!place?.open || AT_ANY_TIME.has(fold)) && fold(folding, place, event as never, entry)
 }

@@ -24,7 +24,6 @@ import type {
   ToolStarted
 } from "../protocol/Event.ts"
 import type { Entry } from "../protocol/Entry.ts"
-import type { Json } from "../protocol/Json.ts"
 import type { ViewData, ViewFile, ViewPart, ViewReasoning, ViewText, ViewTool } from "../protocol/View.ts"
 import {
   addMessage,
@@ -42,7 +41,7 @@ import {
 export const messagePosted = (
   folding: Folding,
   _: RunPlace | undefined,
-  { type: _type, message: id, replaces, ...event }: MessagePosted,
+  { type: _type, message: id, replaces, meta, ...event }: MessagePosted,
   { at, offset }: Entry
 ): boolean => {
   if (folding.messages.has(id)) return false
@@ -148,35 +147,31 @@ export const toolChanged = (
   const at = open.get(event.call)
   if (!at) return false
   const tool = ownPart<ViewTool>(folding, at)
-  const called = (input: Json) => {
-    tool.state = "running"
-    tool.input = input
-    delete tool.rawInput
-  }
   switch (event.type) {
     case "tool.delta":
       if (tool.state !== "input") return false
       tool.rawInput = (tool.rawInput ?? "") + event.text
       break
     case "tool.called":
-      called(event.input)
+      tool.state = "running"
+      tool.input = event.input
       break
     case "tool.progress": {
+      const { append } = event
       const shown = event.output ?? tool.output ?? ""
-      if (event.append !== undefined && typeof shown !== "string") return false
-      Object.assign(tool, pick(event, "label", "fraction", "output"))
-      if (event.append !== undefined) tool.output = (shown as string) + event.append
+      if (append !== undefined && typeof shown !== "string") return false
+      const output = append !== undefined && { output: (shown as string) + append }
+      Object.assign(tool, pick(event, "label", "fraction", "output"), output)
       break
     }
     case "tool.finished": {
       const { outcome } = event
-      if (outcome.type === "invalid") called(outcome.input)
-      if (outcome.type === "ok") Object.assign(tool, pick(outcome, "output"))
-      tool.state = "done"
-      tool.outcome = outcome
+      const known: Partial<Pick<ViewTool, "input" | "output">> = outcome as object
+      Object.assign(tool, pick(known, "input", "output"), { state: "done", outcome })
       open.delete(event.call)
     }
   }
+  if (tool.input !== undefined) delete tool.rawInput
   return true
 }
 
@@ -215,7 +210,7 @@ const emptied = (part: ViewPart): ViewPart => {
   const { type } = part
   const kept = pick(
     part as ViewTool & ViewReasoning & ViewFile,
-    ...(["id", "run", "step", "offset", "state", "visible", "executor", "fraction", "mediaType"] as const),
+    ...(["id", "run", "step", "offset", "state", "visible", "executor", "mediaType"] as const),
     ...(type === "tool" || type === "data" ? (["name"] as const) : [])
   )
   return { ...kept, type, ...EMPTY[type] } as ViewPart

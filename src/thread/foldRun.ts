@@ -6,7 +6,6 @@
 import type {
   AskOpened,
   AskResolved,
-  Id,
   InterruptApplied,
   InterruptReceived,
   RunAccepted,
@@ -31,7 +30,6 @@ import type {
 import {
   listOf,
   nothingOpen,
-  omit,
   own,
   ownPart,
   ownRun,
@@ -63,19 +61,19 @@ export const runAccepted = (
 }
 
 const STATUS = ["label", "detail", "fraction", "level"] as const
-const setRun = (folding: Folding, place: RunPlace, run: ViewRun): true => {
-  ;(own(folding, folding.view, "runs") as ViewRun[])[place.at] = run
-  return true
+/** The run, changeable, without these fields. */
+const runWithout = (folding: Folding, place: RunPlace, fields: readonly (keyof ViewRun)[]) => {
+  const run = ownRun(folding, place.at)
+  for (const field of fields) delete (run as Partial<ViewRun>)[field]
+  return run
 }
 
-export const runStarted = (folding: Folding, place: RunPlace, event: RunStarted): boolean => {
-  const run = folding.view.runs[place.at]!
-  if (event.epoch <= run.epoch) return false
-  const started = omit(run, ...STATUS, "suspended")
-  setRun(folding, place, { ...started, state: "running", epoch: event.epoch })
+export const runStarted = (folding: Folding, place: RunPlace, { epoch, from }: RunStarted): boolean => {
+  if (epoch <= folding.view.runs[place.at]!.epoch) return false
+  Object.assign(runWithout(folding, place, [...STATUS, "suspended"]), { state: "running", epoch })
   // the worker that wrote them is gone
   closeTexts(folding, place)
-  if (event.from !== undefined) rewind(folding, place, event.from)
+  if (from !== undefined) rewind(folding, place, from)
   return true
 }
 
@@ -86,8 +84,8 @@ export const runStarted = (folding: Folding, place: RunPlace, event: RunStarted)
 const rewind = (folding: Folding, place: RunPlace, from: number): void => {
   const run = ownRun(folding, place.at)
   run.steps = run.steps.filter((step) => step.offset <= from || step.state === "completed")
-  const isCompleted = (id: Id) => run.steps.some((step) => step.id === id && step.state === "completed")
-  const stays = (part: ViewPart) => part.offset <= from || (part.step !== undefined && isCompleted(part.step))
+  const stays = (part: ViewPart) =>
+    part.offset <= from || run.steps.some((step) => step.id === part.step && step.state === "completed")
   const messages = listOf(folding.pages).flatMap((message) => {
     const parts = message.parts.filter((part) => (part.run ?? message.run) !== run.id || stays(part))
     if (parts.length === message.parts.length) return [message]
@@ -97,10 +95,7 @@ const rewind = (folding: Folding, place: RunPlace, from: number): void => {
 }
 
 export const runStatus = (folding: Folding, place: RunPlace, event: RunStatus): boolean =>
-  setRun(folding, place, {
-    ...omit(folding.view.runs[place.at]!, ...STATUS),
-    ...pick(event, ...STATUS)
-  })
+  !!Object.assign(runWithout(folding, place, STATUS), pick(event, ...STATUS))
 
 export const runSuspended = (folding: Folding, place: RunPlace, event: RunSuspended): boolean => {
   const run = ownRun(folding, place.at)
@@ -125,12 +120,8 @@ export const runFinished = (folding: Folding, place: RunPlace, event: RunFinishe
     }
   }
   place.open = undefined
-  return setRun(folding, place, {
-    ...omit(folding.view.runs[place.at]!, "suspended"),
-    state: "finished",
-    ...pick(event, "outcome", "usage"),
-    finishedAt: at
-  })
+  const ended = { state: "finished", ...pick(event, "outcome", "usage"), finishedAt: at }
+  return !!Object.assign(runWithout(folding, place, ["suspended"]), ended)
 }
 
 /** Changes the newest of a list that `is` the one; answers whether there is one. */

@@ -88,9 +88,3 @@ export const pick = <T extends object, K extends keyof T>(from: T, ...keys: read
   for (const key of keys) if (from[key] !== undefined) picked[key] = from[key]
   return picked
 }
-/** A copy without these fields. */
-export const omit = <T extends object, K extends keyof T>(from: T, ...keys: readonly K[]): Omit<T, K> => {
-  const left = { ...from }
-  for (const key of keys) delete left[key]
-  return left
-}

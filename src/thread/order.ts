@@ -18,7 +18,7 @@ import {
 
 /** What to ask the backend for. A `view` is asked for as long as there is no position. */
 export type Plan =
-  | { readonly type: "view" }
+  | { readonly type: "view"; readonly why?: never }
   | {
       readonly type: "entries"
       readonly after: number
@@ -203,7 +203,7 @@ export const createOrder = (options: {
       if (isEntry(frame) && fits(frame)) {
         accept(frame)
         heardAt = now
-        if (held.size > 0 || gapAt !== Infinity) drain(now)
+        drain(now)
       } else outOfOrder(frame, bytes, now)
       return offset !== before
     },
@@ -220,7 +220,7 @@ export const createOrder = (options: {
       return Math.max(notBefore, offset < 0 ? -Infinity : Math.min(gapAt, lookAt, tail))
     },
     begin: (now) => {
-      const missing = offset >= 0 && behind() && gapAt <= now
+      const missing = behind() && gapAt <= now
       const why = missing ? "gap" : lookAt <= now ? "check" : "silence"
       fetching = true
       counters.fetches++
@@ -272,7 +272,6 @@ export const createOrder = (options: {
       // Whatever asked is still unanswered.
       lookAt = now
       backOff(now + waitMillis, 250, failures++)
-      if (behind()) gapAt = now
     },
     lost: (now) => {
       fetching = false

@@ -77,12 +77,7 @@ const child = (node: Json, key: string): Json =>
 const get = (doc: Json, path: readonly string[]): Json => path.reduce((node, key) => child(node, key), doc)
 
 /** `node` with `value` at `path`; `undefined` removes what is there. Unless `isNew`, something must be there. */
-const write = (
-  node: Json,
-  [key, ...rest]: readonly string[],
-  value?: Json,
-  isNew = false
-): Json | undefined => {
+const write = (node: Json, [key, ...rest]: readonly string[], value?: Json, isNew = false): Json | undefined => {
   if (key === undefined) return value
   const inserts = isNew && rest.length === 0
   const next = inserts ? value : write(child(node, key), rest, value, isNew)

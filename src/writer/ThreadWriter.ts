@@ -14,14 +14,15 @@ import type { Json } from "../protocol/Json.ts"
 import { MAX_ENTRY_BYTES } from "../protocol/Limits.ts"
 import type { GatewayService } from "../ports/Gateway.ts"
 import type { LogError } from "../ports/LogError.ts"
-import type { Head, Note, ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
+import type { Head, ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
 import type { Command, EmitCommand } from "../thread/command.ts"
-import { emptyControl, runOf, type Control, type OpenRun } from "../thread/control.ts"
+import { emptyControl, runOf, type Control } from "../thread/control.ts"
 import { decodeControl, noteKeys } from "../thread/decide.ts"
 import type { Counters } from "./Counters.ts"
 import { draftOf, encodeAppend, encodeHead, type Draft } from "./draft.ts"
 import type { Groups } from "./Groups.ts"
-import { DELTA_UNITS, makePending, type Delta, type Outcome, type Waiting } from "./Pending.ts"
+import { makeLine, unitsOf, type AttachedLine, type Line, type LineHandlers } from "./Line.ts"
+import { makePending, type Outcome, type Waiting } from "./Pending.ts"
 import { makePublisher } from "./Publisher.ts"
 import { persist, settleAppend } from "./settle.ts"
 
@@ -44,26 +45,6 @@ export interface WriterServices {
   /** Called when the writer has something that must be watched by the clock. */
   readonly wakeTicker: () => void
 }
-/** What a run's worker hears from the thread. */
-export interface LineHandlers {
-  /** The run's place in control changed: `undefined` when the run is over or taken by another epoch. */
-  readonly onControl: (run: OpenRun | undefined) => void
-  /** Events of the run are refused: nothing of it will be appended any more. */
-  readonly onRefused: (fault: Fault) => void
-}
-/** One run's way into the writer. */
-export interface Line {
-  /** Takes the events; they are appended in order. `units`: UTF-16 units of their JSON, roughly. */
-  readonly offer: (events: readonly Event[], units: number) => void
-  /** As `offer` for the next piece of a part, without an event of its own where it can join the newest one. */
-  readonly offerDelta: (type: Delta["type"], part: Id, text: string) => void
-  /** Whether the caller should wait for `drained` before it offers more. */
-  readonly full: () => boolean
-  readonly drained: () => Promise<void>
-  /** As `offer`; resolves when the events are durable, with their notes, or refused. */
-  readonly commit: (events: readonly Event[], notes?: readonly Note[]) => Promise<Outcome>
-  readonly detach: () => void
-}
 export interface ThreadWriter {
   readonly thread: ThreadKey
   /** Resolves when the command is durable and its frame was handed to the gateway, or refused. */
@@ -85,17 +66,8 @@ export interface ThreadWriter {
   readonly lastPublishAt: () => number
   readonly publishHead: () => void
 }
-interface AttachedLine {
-  readonly run: Id
-  readonly epoch: number
-  readonly handlers: LineHandlers
-  seen: OpenRun | undefined | null
-}
 const noNotes: ReadonlyMap<string, Json> = new Map()
 const noReading = Effect.succeed(noNotes)
-/** What is rare is measured; what streams says its size itself. `512` is for what deciding adds. */
-const unitsOf = (said: object): number => JSON.stringify(said).length + 512
-
 export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): ThreadWriter => {
   const { counters, gateway, groups, log, now } = services
   const me = services.nextId()
@@ -328,42 +300,11 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
 
   const attach = (run: Id, epoch: number, handlers: LineHandlers): Line => {
     const attached: AttachedLine = { run, epoch, handlers, seen: null }
-    const onOutcome = (outcome: Outcome) => {
-      if (!outcome.ok) handlers.onRefused(outcome.fault)
-    }
     lines.add(attached)
     services.wakeTicker()
-    return {
-      offer: (said, units) => {
-        if (pending.grow(attached, said, units)) return
-        const events = [...said]
-        const command: Command = { type: "emit", run, epoch, events }
-        enqueue({ command, outside: false, open: { owner: attached, events, delta: undefined }, units, onOutcome })
-      },
-      offerDelta: (type, part, text) => {
-        if (pending.growDelta(attached, type, part, text)) return
-        const delta: Delta = { type, run, part, text }
-        const units = text.length + DELTA_UNITS
-        if (pending.grow(attached, [delta], units, delta)) return
-        const events: Event[] = [delta]
-        const command: Command = { type: "emit", run, epoch, events }
-        enqueue({ command, outside: false, open: { owner: attached, events, delta }, units, onOutcome })
-      },
-      full: pending.full,
-      drained: pending.drained,
-      commit: (events, notes) =>
-        new Promise((settle) => {
-          const command: Command = { type: "emit", run, epoch, events, ...(notes === undefined ? {} : { notes }) }
-          const settleBoth = (outcome: Outcome) => {
-            onOutcome(outcome)
-            settle(outcome)
-          }
-          enqueue({ command, outside: false, open: undefined, units: unitsOf(events), onOutcome: settleBoth })
-        }),
-      detach: () => {
-        lines.delete(attached)
-      }
-    }
+    return makeLine(attached, pending, enqueue, () => {
+      lines.delete(attached)
+    })
   }
 
   return {

@@ -21,6 +21,11 @@ interface Answer {
 }
 /** A command that has not answered by then will not. */
 const ANSWER_MILLIS = 60_000
+/**
+ * For every process alike, peers included: with fewer cores than processes, threads that collect garbage together wait
+ * for each other's core, 20 ms at a time, and the tail would tell of that alone.
+ */
+const QUIET_GC = ["--max-semi-space-size=2", "--single-threaded-gc"]
 interface Waiting {
   readonly resolve: (value: never) => void
   readonly reject: (error: Error) => void
@@ -29,7 +34,7 @@ interface Waiting {
 /** `file` is relative to this folder, such as `peers/ws.ts`. */
 export const startProcess = (file: string): Process => {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), [], {
-    execArgv: ["--conditions=throughline-source", "--disable-warning=ExperimentalWarning"],
+    execArgv: [...QUIET_GC, "--conditions=throughline-source", "--disable-warning=ExperimentalWarning"],
     stdio: ["ignore", "inherit", "inherit", "ipc"]
   })
   const exited = once(child, "exit")

@@ -106,10 +106,9 @@ export const watchers = (runs: number) => {
   let inOrder = true
   let lastSeenAt = 0
 
-  /** More text of a run became visible. */
-  const append = (run: number, text: string): void => {
-    const now = clock()
-    lastSeenAt = now
+  /** More text of a run became visible, now or at a time that was noted. */
+  const append = (run: number, text: string, now = clock()): void => {
+    lastSeenAt = Math.max(lastSeenAt, now)
     for (let from = 0; from < text.length;) {
       const at = text.indexOf("@", from)
       const end = text.indexOf(";", at)

@@ -16,7 +16,8 @@ import type { GatewayError } from "../../src/ports/GatewayError.ts"
 import { ThreadLog, type ThreadKey, type ThreadLogService } from "../../src/ports/ThreadLog.ts"
 import type { RunPolicy } from "../../src/thread/control.ts"
 import { makeGroups } from "../../src/writer/Groups.ts"
-import type { LineHandlers, ThreadWriter } from "../../src/writer/ThreadWriter.ts"
+import type { LineHandlers } from "../../src/writer/Line.ts"
+import type { ThreadWriter } from "../../src/writer/ThreadWriter.ts"
 import { makeWriters, type WritersOptions } from "../../src/writer/Writers.ts"
 
 export const START = Date.UTC(2030, 0, 1)

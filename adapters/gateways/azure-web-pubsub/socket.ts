@@ -8,6 +8,7 @@
  * to itself (so that the SDK ends instead of recovering), writes pings, and never throws into a socket's callback.
  */
 import { WebPubSubClient, WebPubSubJsonReliableProtocol } from "@azure/web-pubsub-client"
+import type { ConnectedMessage } from "@azure/web-pubsub-client"
 import type { Json } from "../../../src/protocol/Json.ts"
 
 export interface SocketHandlers {
@@ -23,9 +24,8 @@ export interface Socket {
   /** Goes on with the same connection after `onEnded`. False when the service ended it, or gave no token for it. */
   readonly recover: () => boolean
   readonly invoke: (event: string, data: Json, options: { readonly timeoutMillis: number }) => Promise<unknown>
-  /** Resolves when the service has confirmed. `ackId` is new for each call. */
-  readonly joinGroup: (group: string, ackId: number) => Promise<void>
-  readonly leaveGroup: (group: string, ackId: number) => Promise<void>
+  /** Joins and leaves groups; give each call an `ackId` of its own. */
+  readonly client: Pick<WebPubSubClient, "joinGroup" | "leaveGroup">
   readonly ping: () => void
   readonly close: () => void
 }
@@ -39,7 +39,6 @@ export const openSocket = (url: string, handlers: SocketHandlers): Socket => {
   let recoveryUrl: string | undefined
   let lastSequence = 0
   let closed = false
-  let wasConnected = false
   /** What the service said before it closed the connection. */
   let goodbye: string | undefined
 
@@ -58,53 +57,50 @@ export const openSocket = (url: string, handlers: SocketHandlers): Socket => {
           handlers.onAlive()
           try {
             const message = json.parseMessages(input)
-            if (message === null || Array.isArray(message) || message.kind !== "connected") return message
-            const { connectionId, reconnectionToken } = message as { connectionId: string; reconnectionToken?: string }
-            if (reconnectionToken) recoveryUrl = withRecovery(url, connectionId, reconnectionToken)
-            return { ...message, reconnectionToken: "" }
+            const connected = message as ConnectedMessage | null
+            if (connected?.kind !== "connected") return message
+            const { connectionId, reconnectionToken } = connected
+            // The service's addresses end in `?access_token=…`.
+            if (reconnectionToken)
+              recoveryUrl = `${url}&${new URLSearchParams({
+                awps_connection_id: connectionId,
+                awps_reconnection_token: reconnectionToken
+              })}`
+            return { ...connected, reconnectionToken: "" }
           } catch {
             // Not a message of this protocol. Whatever it carried is in the log.
             return null
           }
         },
         writeMessage: (message) =>
-          message.kind === "sendEvent" && (message as { event?: string }).event === PING
-            ? json.writeMessage({ kind: "ping" })
-            : json.writeMessage(message)
+          json.writeMessage((message as { event?: string }).event === PING ? { kind: "ping" } : message)
       }
     }
   )
   client.on("connected", () => {
     if (closed) return client.stop()
-    wasConnected = true
     handlers.onConnected()
   })
   client.on("group-message", ({ message }) => {
     const { sequenceId, fromUserId, dataType, data, group } = message
-    if (sequenceId !== undefined) {
-      if (sequenceId <= lastSequence) return
-      lastSequence = sequenceId
-    }
+    if (sequenceId! <= lastSequence) return
+    lastSequence = sequenceId ?? lastSequence
     if (closed || fromUserId !== undefined || dataType !== "text" || typeof data !== "string") return
     handlers.onFrame(group, data)
   })
   client.on("disconnected", ({ message }) => void (goodbye = message?.message))
-  client.on("stopped", () =>
-    end(goodbye ?? (wasConnected ? "the connection was cut" : "the service closed the connection"))
-  )
+  client.on("stopped", () => end(goodbye ?? "the connection was cut"))
 
   const end = (message: string) => {
     if (!closed) handlers.onEnded(message)
   }
   const start = () => {
-    wasConnected = false
     goodbye = undefined
     client.start().then(
       () => {
         if (closed) client.stop()
       },
-      (cause: unknown) =>
-        end(cause instanceof Error && cause.message ? cause.message : "the connection could not be opened")
+      (cause?: { readonly message?: string }) => end(cause?.message || "the connection was not opened")
     )
   }
   start()
@@ -120,19 +116,11 @@ export const openSocket = (url: string, handlers: SocketHandlers): Socket => {
     invoke: async (event, data, { timeoutMillis }) =>
       (await client.invokeEvent(event, data as object, "json", { abortSignal: AbortSignal.timeout(timeoutMillis) }))
         .data,
-    joinGroup: async (group, ackId) => void (await client.joinGroup(group, { ackId })),
-    leaveGroup: async (group, ackId) => void (await client.leaveGroup(group, { ackId })),
+    client,
     ping: () => void client.sendEvent(PING, "", "text", { fireAndForget: true }).catch(() => {}),
     close: () => {
       closed = true
       client.stop()
     }
   }
-}
-
-const withRecovery = (url: string, connection: string, token: string): string => {
-  const recovery = new URL(url)
-  recovery.searchParams.set("awps_connection_id", connection)
-  recovery.searchParams.set("awps_reconnection_token", token)
-  return recovery.toString()
 }

@@ -62,7 +62,7 @@ const open = async (
   const joinNow = async (group: string, entry: Wanted): Promise<void> => {
     if (!connected || socket === undefined) return
     try {
-      await socket.joinGroup(group, nextAckId++)
+      await socket.client.joinGroup(group, { ackId: nextAckId++ })
       entry.joined.resolve()
     } catch (cause) {
       // Still connected: the service said no, and saying it again would not help.
@@ -162,7 +162,7 @@ const open = async (
       if (entry === undefined) return
       wanted.delete(group)
       entry.joined.reject(new Error("left before it was joined"))
-      if (connected) await socket?.leaveGroup(group, nextAckId++).catch(() => {})
+      if (connected) await socket?.client.leaveGroup(group, { ackId: nextAckId++ }).catch(() => {})
     },
     close
   }

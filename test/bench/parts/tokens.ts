@@ -16,7 +16,7 @@ export const tokens: Part = {
   run: async ({ quick }) => {
     // What the peers do is of interest, but not in a hurry.
     const all = quick ? contenders : [...contenders, ...peers]
-    const pace = { tokensPerSecond: 200, seconds: quick ? 0.8 : 5 }
+    const pace = { tokensPerSecond: 200, seconds: quick ? 0.8 : 4 }
     const rest = { rounds: quick ? 1 : 3, warmSeconds: quick ? 0.5 : 3 }
     const some = await compare(all, { ...rest, load: { ...pace, runs: 50 } })
     const many = await compare(all, { ...rest, load: { ...pace, runs: 200 } })
