@@ -25,6 +25,7 @@ import { makeLine, unitsOf, type AttachedLine, type Line, type LineHandlers } fr
 import { makePending, type Outcome, type Waiting } from "./Pending.ts"
 import { makePublisher } from "./Publisher.ts"
 import { persist, settleAppend } from "./settle.ts"
+import type { Slots } from "./Slots.ts"
 
 /** A foreign knock is respected this long. */
 const KNOCK_MILLIS = 250
@@ -40,6 +41,7 @@ export interface WriterServices {
   readonly now: () => number
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly counters: Counters
+  readonly slots: Slots
   /** Runs once per event, right before the append. */
   readonly redact: ((event: Event, thread: ThreadKey) => Event) | undefined
   /** Called when the writer has something that must be watched by the clock. */
@@ -136,7 +138,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     )
   )
   const loop: Effect.Effect<void> = Effect.gen(function* () {
-    while (hasWork()) yield* Effect.catchDefect(Effect.catch(turn, onLogError), onDefect)
+    // a person's command does not wait for a turn
+    while (hasWork()) yield* pending.outside() ? guarded : inTurn
   })
 
   const turn = Effect.gen(function* () {
@@ -284,6 +287,10 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   /** A programming mistake, or control of a version that this process does not know. */
   const onDefect = (defect: unknown) =>
     Effect.andThen(Effect.logError("thread writer failed", defect), giveUp(fault("INTERNAL", "the writer failed")))
+
+  /** Made once: a busy thread takes thousands of turns. */
+  const guarded = Effect.catchDefect(Effect.catch(turn, onLogError), onDefect)
+  const inTurn = services.slots.within(guarded)
 
   const giveUp = (problem: Fault) =>
     Effect.sync(() => {

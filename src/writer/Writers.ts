@@ -15,6 +15,7 @@ import { Ids } from "../ports/Ids.ts"
 import type { ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
 import { makeCounters, type Counters } from "./Counters.ts"
 import type { Groups } from "./Groups.ts"
+import { makeSlots } from "./Slots.ts"
 import { makeThreadWriter, type ThreadWriter } from "./ThreadWriter.ts"
 
 const TICK_MILLIS = 50
@@ -23,6 +24,8 @@ const LOOK_MILLIS = 250
 /** … this often for the first ten seconds, then once a second. */
 const EAGER_MILLIS = 10_000
 const LAZY_LOOK_MILLIS = 1_000
+/** Turns at once in a process: as many as gateway adapters have sockets. */
+const TURNS = 64
 /** Idle writers kept for their head; beyond that the oldest go. */
 const KEPT_WRITERS = 1_000
 
@@ -46,6 +49,7 @@ export const makeWriters = Effect.fnUntraced(function* (options: WritersOptions)
   const ids = yield* Ids
   const scope = yield* Scope.Scope
   const counters = makeCounters()
+  const slots = makeSlots(TURNS)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const now = () => clock.currentTimeMillisUnsafe()
   const writers = new Map<ThreadKey, ThreadWriter>()
@@ -90,6 +94,7 @@ export const makeWriters = Effect.fnUntraced(function* (options: WritersOptions)
       now,
       fork,
       counters,
+      slots,
       redact: options.redact,
       wakeTicker: () => wakeTicker(writer)
     })

@@ -25,7 +25,7 @@ const ANSWER_MILLIS = 60_000
  * For every process alike, peers included: with fewer cores than processes, threads that collect garbage together wait
  * for each other's core, 20 ms at a time, and the tail would tell of that alone.
  */
-const QUIET_GC = ["--max-semi-space-size=2", "--single-threaded-gc"]
+const QUIET_GC = ["--max-semi-space-size=4", "--single-threaded-gc"]
 interface Waiting {
   readonly resolve: (value: never) => void
   readonly reject: (error: Error) => void
