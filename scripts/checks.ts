@@ -14,7 +14,6 @@ interface Check {
 const checks: readonly Check[] = [
   { name: "types", command: ["tsc", "-p", "."] },
   { name: "types of the functions app", command: ["tsc", "-p", "functions"] },
-  { name: "types of the functions app", command: ["tsc", "-p", "functions"] },
   { name: "lint", command: ["oxlint", "--deny-warnings"] },
   { name: "format", command: ["oxfmt", "--check"] },
   { name: "dead code", command: ["knip", "--no-progress"] },
