@@ -20,7 +20,7 @@ export const cancel: Part = {
   name: "cancel",
   title: "Cancel to AbortSignal",
   run: async ({ quick }) => {
-    const [rounds, cancels] = quick ? [1, 5] : [3, 30]
+    const [rounds, cancels] = quick ? [1, 3] : [3, 30]
     const files = ["ours/gateway.ts", "ours/backend.ts", "ours/cancelWorker.ts", "ours/canceller.ts"]
     const processes = files.map(startProcess)
     const [gateway, server, worker, page] = processes as [Process, Process, Process, Process]

@@ -83,7 +83,7 @@ export const coldStart: Part = {
       await buildFunctions(relative(join(root, "functions"), folder))
       // The first of each finds the disk cold, which is another measure.
       for (const way of ways) await start(way, azurite.connectionString)
-      for (let round = 0; round < (quick ? 5 : 21); round++)
+      for (let round = 0; round < (quick ? 3 : 21); round++)
         for (const [index, way] of ways.entries()) measured[index]?.push(await start(way, azurite.connectionString))
     } finally {
       await azurite.close()

@@ -84,7 +84,7 @@ export const cuts: Part = {
   name: "cuts",
   title: "Every socket cut once a second",
   run: async ({ quick }) => {
-    const [rounds, seconds] = quick ? [1, 8] : [3, 60]
+    const [rounds, seconds] = quick ? [1, 3] : [3, 60]
     const measured: Measured[] = []
     for (let round = 0; round < rounds; round++) measured.push(await measure(seconds))
 

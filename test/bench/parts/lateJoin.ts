@@ -124,7 +124,7 @@ export const lateJoin: Part = {
   name: "late-join",
   title: "Late join",
   run: async ({ quick }) => {
-    const [rounds, joins, long] = quick ? [1, 5, 20_000] : [3, 20, 100_000]
+    const [rounds, joins, long] = quick ? [1, 3, 20_000] : [3, 20, 100_000]
     const cases = await onSqlite({ rounds, joins, long })
     const figure = (all: readonly Round[], which: keyof Round, share: number) =>
       median(all.map((round) => percentile(round[which], share)))

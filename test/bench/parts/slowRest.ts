@@ -12,7 +12,7 @@ export const slowRest: Part = {
   name: "slow-rest",
   title: "Tokens over a slow network to the gateway",
   run: async ({ quick }) => {
-    const load = { runs: 50, tokensPerSecond: 200, seconds: quick ? 0.8 : 4 }
+    const load = { runs: 50, tokensPerSecond: 200, seconds: quick ? 0.5 : 4 }
     const rest = { rounds: quick ? 1 : 3, warmSeconds: quick ? 0.5 : 3 }
     const tables: string[] = []
     const bounds: Bound[] = []

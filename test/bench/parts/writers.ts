@@ -70,10 +70,12 @@ export const writers: Part = {
   name: "writers",
   title: "Three writers of one thread",
   run: async ({ quick }) => {
-    const [rounds, seconds] = quick ? [1, 5] : [3, 20]
+    const [rounds, seconds] = quick ? [1, 3] : [3, 20]
     const measured = new Map<number, Contention[]>()
     for (let round = 0; round < rounds; round++)
-      for (const third of LAGS) measured.set(third, [...(measured.get(third) ?? []), await contend(third, seconds)])
+      // in a hurry, only who has it hardest
+      for (const third of quick ? LAGS.slice(-1) : LAGS)
+        measured.set(third, [...(measured.get(third) ?? []), await contend(third, seconds)])
 
     const rows = [...measured].map(([third, all]) => ({
       third,
