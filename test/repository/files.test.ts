@@ -24,7 +24,7 @@ describe("files", () => {
 
   it("name no registry's host and no path of somebody's machine", () => {
     const hosts = ["registry\\.np" + "mjs", "registry\\.yarn" + "pkg", "deb\\.deb" + "ian", "pypi\\.o" + "rg"]
-    const paths = ["/work/(main|sha" + "red|\\.lib)", "/home/[a-z]+/", "/ro" + "ot/", "/Us" + "ers/[A-Za-z]+/"]
+    const paths = ["/wo" + "rk/(main|sha" + "red|\\.lib)", "/home/[a-z]+/", "/ro" + "ot/", "/Us" + "ers/[A-Za-z]+/"]
     const foreign = new RegExp(`${hosts.join("|")}|(^|[\\s"'\`(=:])(${paths.join("|")})`, "m")
     const text =
       /\.(ts|tsx|mts|js|mjs|cjs|json|md|html|css|svg|yml|yaml|txt|sh)$|(^|\/)(run|LICENSE|\.[a-z]+(rc|ignore))$/

@@ -11,31 +11,21 @@ import { sqliteQueue } from "throughline/adapters/queues/sqlite"
 import { serve, startWorker } from "throughline/node"
 import * as z from "zod"
 import { answer } from "../child.ts"
-import { clock, pace, type Load } from "../workload.ts"
+import { pace, type Load } from "../workload.ts"
+import { aborted, streamer, toiler } from "./stoppable.ts"
 
 export interface Serving {
   readonly connectionString: string
   /** SQLite files of log and queue; absent: both in memory. */
   readonly files?: { readonly log: string; readonly queue: string }
-  /** Absent: both in this process. */
-  readonly role?: "server" | "worker"
+  /** The worker is another process, on the same files. Absent: both in this one. */
+  readonly role?: "server"
 }
 const input = z.object({ run: z.number() })
 const typing: Pick<Run, "text" | "reasoning">[] = []
 /** Tokens of one part: an answer has paragraphs, and whoever shows a text shows all of its part. */
 const PARAGRAPH_TOKENS = 100
 const typed: number[] = []
-const abortedAt = new Map<number, number>()
-
-const aborted = (signal: AbortSignal, run: number) =>
-  new Promise<void>((resolve) => {
-    const end = () => {
-      abortedAt.set(run, clock())
-      resolve()
-    }
-    if (signal.aborted) end()
-    else signal.addEventListener("abort", end)
-  })
 /** Says what the bench tells it to, until it is cancelled. */
 const typist = defineAgent({
   name: "typist",
@@ -45,29 +35,6 @@ const typist = defineAgent({
     return aborted(run.signal, number)
   }
 })
-/** Talks without end. */
-const streamer = defineAgent({
-  name: "streamer",
-  input,
-  run: async (run, { run: number }) => {
-    const talking = setInterval(() => void run.text(" and so on"), 20)
-    await aborted(run.signal, number)
-    clearInterval(talking)
-  }
-})
-/** Is inside a tool for a minute and says nothing. */
-const toiler = defineAgent({
-  name: "toiler",
-  input,
-  run: async (run, { run: number }) => {
-    await run.tool("toil", {}, async (_, { signal }) => {
-      const minute = setTimeout(() => {}, 60_000)
-      await aborted(signal, number)
-      clearTimeout(minute)
-    })
-  }
-})
-
 answer({
   serve: async ({ files, connectionString, role }: Serving) => {
     const backend = createBackend({
@@ -79,7 +46,7 @@ answer({
       authorize: () => true
     })
     if (role !== "server") startWorker(backend, { concurrency: 1_000 })
-    return role === "worker" ? "" : (await serve(backend, { port: 0 })).url
+    return (await serve(backend, { port: 0 })).url
   },
   ready: async (runs: number) => {
     while (Object.keys(typing).length < runs) await new Promise((resolve) => setTimeout(resolve, 10))
@@ -91,9 +58,5 @@ answer({
       // a thought in between begins a new paragraph
       if (count % PARAGRAPH_TOKENS === 0) void typing[run]?.reasoning("…")
       return typing[run]?.text(text)
-    }),
-  abortedAt: async (run: number) => {
-    while (!abortedAt.has(run)) await new Promise((resolve) => setTimeout(resolve, 5))
-    return abortedAt.get(run)
-  }
+    })
 })
