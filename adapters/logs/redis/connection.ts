@@ -1,0 +1,116 @@
+/**
+ * One connection to a Redis server: what is asked for in one turn of the event loop shares a round trip.
+ *
+ * Nothing is ever sent twice: what was under way when the connection broke fails, and so does what is asked for
+ * until it is back. A server that says nothing at all for the time limit gets a new connection. Errors never hold
+ * the URL, which may bear a password.
+ */
+import { createClient } from "redis"
+import { isNoScript, NoAnswer } from "./failures.ts"
+import type { Script } from "./scripts.ts"
+
+export interface Connection {
+  readonly command: (...args: readonly string[]) => Promise<unknown>
+  /** Runs the script, sending its text only where the server does not know it: then nothing has run. */
+  readonly run: (script: Script, keys: readonly string[], args: readonly string[]) => Promise<unknown>
+  readonly close: () => void
+}
+/** Commands that wait for an answer; more are refused. */
+const MAX_WAITING = 65_536
+const FIRST_PAUSE_MILLIS = 25
+const LAST_PAUSE_MILLIS = 1_000
+
+const clientFor = (url: string, timeoutMillis: number) => {
+  /** The first attempt is reported; later ones go on for as long as it takes. */
+  let opened = false
+  const client = createClient({
+    url,
+    RESP: 2,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_WAITING,
+    maintNotifications: "disabled",
+    // The client's own limit makes a signal for every command, and ends when the command is sent.
+    commandOptions: { timeout: 0 },
+    socket: {
+      connectTimeout: timeoutMillis,
+      reconnectStrategy: (retries) => opened && Math.min(FIRST_PAUSE_MILLIS * 2 ** retries, LAST_PAUSE_MILLIS)
+    }
+  })
+  // Every command learns of it by itself; without a listener Node would end the process.
+  client.on("error", () => undefined)
+  return {
+    client,
+    connect: async () => {
+      await client.connect()
+      opened = true
+    },
+    reconnect: () => {
+      opened = true
+      client.connect().catch(() => undefined)
+    }
+  }
+}
+
+/** Throws what cannot be a Redis URL, without naming it. */
+export const checkUrl = (url: string): void => {
+  if (!/^(rediss?|unix):\/\/./.test(url) || !URL.canParse(url)) {
+    throw new TypeError("url must be redis://, rediss:// or unix://, with user and password percent-encoded")
+  }
+}
+export const openConnection = async (url: string, timeoutMillis: number): Promise<Connection> => {
+  const first = clientFor(url, timeoutMillis)
+  let client = first.client
+  let closed = false
+  let answers = 0
+
+  const renew = (silent: typeof client): void => {
+    if (closed || silent !== client) return
+    const next = clientFor(url, timeoutMillis)
+    client = next.client
+    silent.destroy()
+    next.reconnect()
+  }
+  const send = (args: readonly string[]): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const asked = client
+      const before = answers
+      const timer = setTimeout(() => {
+        reject(new NoAnswer({ afterMillis: timeoutMillis }))
+        if (answers === before) renew(asked)
+      }, timeoutMillis)
+      asked.sendCommand(args).then(
+        (reply) => {
+          answers += 1
+          clearTimeout(timer)
+          resolve(reply)
+        },
+        (cause: unknown) => {
+          answers += 1
+          clearTimeout(timer)
+          reject(cause)
+        }
+      )
+    })
+  try {
+    await first.connect()
+  } catch (cause) {
+    client.destroy()
+    throw cause
+  }
+  return {
+    command: (...args) => send(args),
+    run: async ({ sha, source }, keys, args) => {
+      const count = String(keys.length)
+      try {
+        return await send(["EVALSHA", sha, count, ...keys, ...args])
+      } catch (cause) {
+        if (!isNoScript(cause)) throw cause
+        return send(["EVAL", source, count, ...keys, ...args])
+      }
+    },
+    close: () => {
+      closed = true
+      client.destroy()
+    }
+  }
+}
