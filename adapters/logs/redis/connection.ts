@@ -15,6 +15,13 @@ export interface Connection {
   readonly run: (script: Script, keys: readonly string[], args: readonly string[]) => Promise<unknown>
   readonly close: () => void
 }
+/** A command that waits for its answer; `answers`: how many had come when it was asked. */
+interface Asked {
+  readonly at: number
+  readonly answers: number
+  readonly client: object
+  readonly reject: (cause: unknown) => void
+}
 /** Commands that wait for an answer; more are refused. */
 const MAX_WAITING = 65_536
 const FIRST_PAUSE_MILLIS = 25
@@ -62,31 +69,45 @@ export const openConnection = async (url: string, timeoutMillis: number): Promis
   let client = first.client
   let closed = false
   let answers = 0
+  const waiting = new Set<Asked>()
+  let watch: NodeJS.Timeout | undefined
 
-  const renew = (silent: typeof client): void => {
-    if (closed || silent !== client) return
+  const renew = (): void => {
+    const silent = client
     const next = clientFor(url, timeoutMillis)
     client = next.client
     silent.destroy()
     next.reconnect()
   }
+  /** One timer for all that wait: the oldest is the first of the set. */
+  const look = (): void => {
+    watch = undefined
+    const now = performance.now()
+    for (const asked of waiting) {
+      if (closed) return
+      const left = asked.at + timeoutMillis - now
+      if (left > 0) {
+        watch = setTimeout(look, left)
+        return
+      }
+      waiting.delete(asked)
+      asked.reject(new NoAnswer({ afterMillis: timeoutMillis }))
+      if (answers === asked.answers && asked.client === client) renew()
+    }
+  }
   const send = (args: readonly string[]): Promise<unknown> =>
     new Promise((resolve, reject) => {
-      const asked = client
-      const before = answers
-      const timer = setTimeout(() => {
-        reject(new NoAnswer({ afterMillis: timeoutMillis }))
-        if (answers === before) renew(asked)
-      }, timeoutMillis)
-      asked.sendCommand(args).then(
+      const asked: Asked = { at: performance.now(), answers, client, reject }
+      waiting.add(asked)
+      watch ??= setTimeout(look, timeoutMillis)
+      client.sendCommand(args).then(
         (reply) => {
           answers += 1
-          clearTimeout(timer)
+          waiting.delete(asked)
           resolve(reply)
         },
         (cause: unknown) => {
-          answers += 1
-          clearTimeout(timer)
+          waiting.delete(asked)
           reject(cause)
         }
       )
@@ -99,17 +120,16 @@ export const openConnection = async (url: string, timeoutMillis: number): Promis
   }
   return {
     command: (...args) => send(args),
-    run: async ({ sha, source }, keys, args) => {
+    run: ({ sha, source }, keys, args) => {
       const count = String(keys.length)
-      try {
-        return await send(["EVALSHA", sha, count, ...keys, ...args])
-      } catch (cause) {
+      return send(["EVALSHA", sha, count, ...keys, ...args]).catch((cause: unknown) => {
         if (!isNoScript(cause)) throw cause
         return send(["EVAL", source, count, ...keys, ...args])
-      }
+      })
     },
     close: () => {
       closed = true
+      clearTimeout(watch)
       client.destroy()
     }
   }

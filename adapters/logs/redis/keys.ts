@@ -7,6 +7,8 @@
 import { crc32 } from "node:zlib"
 import type { ThreadKey } from "../../../src/ports/ThreadLog.ts"
 
+/** Threads whose names are remembered: an append to a thread is mostly followed by another. */
+const REMEMBERED = 4_096
 /** Written into every key's name: another number would not find what is stored. */
 const GROUPS = 64
 
@@ -38,21 +40,30 @@ export interface ThreadKeys {
 }
 export const keysOf = (prefix: string) => {
   const dueKey = (group: number): string => `${prefix}{${group}}:due`
+  const remembered = new Map<ThreadKey, ThreadKeys>()
+  const make = (thread: ThreadKey): ThreadKeys => {
+    const name = toText(thread)
+    const group = crc32(name) % GROUPS
+    const key = (kind: string): string => `${prefix}{${group}}:${kind}:${name}`
+    return {
+      name,
+      head: key("head"),
+      entries: key("entries"),
+      notes: key("notes"),
+      noteKeys: key("note-keys"),
+      snapshot: key("snapshot"),
+      due: dueKey(group)
+    }
+  }
   return {
     dueKeys: Array.from({ length: GROUPS }, (_, group) => dueKey(group)),
     thread: (thread: ThreadKey): ThreadKeys => {
-      const name = toText(thread)
-      const group = crc32(name) % GROUPS
-      const key = (kind: string): string => `${prefix}{${group}}:${kind}:${name}`
-      return {
-        name,
-        head: key("head"),
-        entries: key("entries"),
-        notes: key("notes"),
-        noteKeys: key("note-keys"),
-        snapshot: key("snapshot"),
-        due: dueKey(group)
-      }
+      const known = remembered.get(thread)
+      if (known !== undefined) return known
+      if (remembered.size >= REMEMBERED) remembered.clear()
+      const keys = make(thread)
+      remembered.set(thread, keys)
+      return keys
     }
   }
 }

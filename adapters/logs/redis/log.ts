@@ -83,16 +83,18 @@ const make = (connection: Connection, durability: Durability, prefix: string): T
       try: () => work(keysFor(thread)),
       catch: (cause) => toLogError(operation, thread, cause)
     })
-  const append = async (thread: string, append: Append): Promise<AppendResult> => {
+  const append = (thread: string, append: Append): Promise<AppendResult> => {
     const { control, due, entry, expected, logId } = append
     const keys = keysFor(thread)
     const n = writesOf(expected.tag) + 1
     const names = [keys.head, keys.entries, keys.notes, keys.noteKeys, keys.due]
-    const now = (await run(APPEND, names, appendArgs(keys.name, append, n))) as number
-    if (now === 0) return { _tag: "Conflict" }
-    if (now < 0) throw corrupt("append", thread, entry.offset, "there are entries beyond the head")
-    const head = { logId, offset: entry.offset, id: entry.id, control, due, tag: String(n), knock: null, now }
-    return { _tag: "Appended", head }
+    return run(APPEND, names, appendArgs(keys.name, append, n)).then((reply): AppendResult => {
+      const now = Number(reply)
+      if (now === 0) return { _tag: "Conflict" }
+      if (now < 0) throw corrupt("append", thread, entry.offset, "there are entries beyond the head")
+      const head = { logId, offset: entry.offset, id: entry.id, control, due, tag: String(n), knock: null, now }
+      return { _tag: "Appended", head }
+    })
   }
   const record = async (operation: string, thread: string, keys: ThreadKeys) =>
     toRecord(operation, thread, keys.name, (await run(HEAD, [keys.head, keys.entries], [])) as HeadReply)

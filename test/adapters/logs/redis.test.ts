@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises"
 import * as Layer from "effect/Layer"
 import { afterAll, beforeAll, describe } from "vitest"
 import { redisLog } from "../../../adapters/logs/redis/log.ts"
@@ -14,7 +15,9 @@ for (const [name, settings] of [
     let server: RedisServer
     beforeAll(async () => {
       server = await startRedis(...settings)
-      if (settings.length > 0) await server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+      if (settings.length === 0) return
+      await server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+      while (!String(await server.ask("CLUSTER", "INFO")).includes("cluster_state:ok")) await setTimeout(50)
     })
     afterAll(() => server?.close())
     conforms(async () => Layer.orDie(redisLog({ url: server.url })))
