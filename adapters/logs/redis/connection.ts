@@ -58,11 +58,22 @@ const clientFor = (url: string, timeoutMillis: number) => {
   }
 }
 
-/** Throws what cannot be a Redis URL, without naming it. */
-export const checkUrl = (url: string): void => {
-  if (!/^(rediss?|unix):\/\/./.test(url) || !URL.canParse(url)) {
-    throw new TypeError("url must be redis://, rediss:// or unix://, with user and password percent-encoded")
+const isRedisUrl = (text: string): boolean => {
+  if (text.startsWith("unix://")) return text.length > "unix://".length
+  try {
+    const { hostname, password, pathname, protocol, username } = new URL(text)
+    decodeURIComponent(username + password)
+    return /^rediss?:$/.test(protocol) && hostname !== "" && /^\/?\d*$/.test(pathname)
+  } catch {
+    return false
   }
+}
+/** Throws for what cannot be a Redis URL, without naming it. */
+export const checkUrl = (url: string): void => {
+  if (isRedisUrl(url)) return
+  throw new TypeError(
+    "url must be redis:// or rediss:// with host, port and perhaps a database's number, or unix:// with a path; user and password percent-encoded"
+  )
 }
 export const openConnection = async (url: string, timeoutMillis: number): Promise<Connection> => {
   const first = clientFor(url, timeoutMillis)

@@ -28,11 +28,12 @@ export const corrupt = (operation: string, thread: string, offset: number, probl
 const says = (cause: unknown, code: string): boolean =>
   cause instanceof Error && new RegExp(`(^|\\W)${code} `).test(cause.message)
 export const isNoScript = (cause: unknown): boolean => cause instanceof Error && cause.message.startsWith("NOSCRIPT")
+export const isWrongType = (cause: unknown): boolean => says(cause, "WRONGTYPE")
 
 export const toLogError = (operation: string, thread: string, cause: unknown): LogError => {
   if (cause instanceof LogError) return cause
   if (cause instanceof SyntaxError) return corrupt(operation, thread, 0, "a record is not readable")
-  if (says(cause, "WRONGTYPE")) return corrupt(operation, thread, 0, "a key holds something else")
+  if (isWrongType(cause)) return corrupt(operation, thread, 0, "a key holds something else")
   const reason = says(cause, "OOM") ? new LogFull({ cause }) : new LogUnavailable({ cause })
   return new LogError({ operation, reason })
 }

@@ -11,7 +11,7 @@ import { ThreadLog } from "../../../src/ports/ThreadLog.ts"
 import type { Append, AppendResult, Durability, ReadResult, ThreadLogService } from "../../../src/ports/ThreadLog.ts"
 import { checkUrl, openConnection } from "./connection.ts"
 import type { Connection } from "./connection.ts"
-import { corrupt, EvictingServer, toLogError } from "./failures.ts"
+import { corrupt, EvictingServer, isWrongType, toLogError } from "./failures.ts"
 import { fromText, keysOf, toText } from "./keys.ts"
 import type { ThreadKeys } from "./keys.ts"
 import { entryRecord, noteRecord, positionSum, snapshotSum, stateSum, toEntry, toNote, toRecord } from "./records.ts"
@@ -185,7 +185,10 @@ const make = (connection: Connection, durability: Durability, prefix: string): T
     drop: (thread, logId) =>
       attempt("drop", thread, async (keys) => {
         // Read without its checksum: a damaged thread must be droppable.
-        const n = writesOf(String(await command("HGET", keys.head, "n"))) + 1
+        const found = await command("HGET", keys.head, "n").catch((cause: unknown) => {
+          if (!isWrongType(cause)) throw cause
+        })
+        const n = writesOf(String(found)) + 1
         const all = [keys.head, keys.due, keys.entries, keys.notes, keys.noteKeys, keys.snapshot]
         const text = toText(logId)
         await run(DROP, all, [keys.name, text, String(n), positionSum(keys.name, text, 0, "", n)])
