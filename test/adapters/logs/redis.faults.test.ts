@@ -96,8 +96,7 @@ describe.skipIf(!hasRedis())("the Redis log, when the server or the network fail
     const before = await commandsSoFar()
     const sent = following(head)
     const answer = append(sent)
-    while (!/blocked_clients:[1-9]/.test(String(await server.ask("INFO", "clients"))))
-      await setTimeout(10)
+    while (!/blocked_clients:[1-9]/.test(String(await server.ask("INFO", "clients")))) await setTimeout(10)
     await server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     expect((await answer)._tag).toBe("Unknown")
     await server.ask("CLIENT", "UNPAUSE")
@@ -172,8 +171,7 @@ describe.skipIf(!hasRedis())("the Redis log, when the server or the network fail
     const replica = await startRedis("--replicaof", "127.0.0.1", new URL(server.url).port)
     const other = await open(replica.url)
     try {
-      while (!String(await replica.ask("INFO", "replication")).includes("master_link_status:up"))
-        await setTimeout(10)
+      while (!String(await replica.ask("INFO", "replication")).includes("master_link_status:up")) await setTimeout(10)
       const reads = [other.log.head(thread), entriesOf(other.log, thread), other.log.note(thread, "run/1")]
       for (const read of [...reads, other.log.notes(thread, ""), other.log.snapshot(thread)])
         expect((await reasonOf(read))._tag).toBe("LogUnavailable")
@@ -202,7 +200,12 @@ describe.skipIf(!hasRedis())("the Redis log, when the server or the network fail
     const shown: unknown[] = []
     for (const url of [`redis://me:${secret}@127.0.0.1:${port}`, `redis://me:${secret}@127.0.0.1:1`])
       shown.push(await run(Effect.flip(Effect.scoped(Layer.build(redisLog({ url, timeoutMillis: 500 }))))))
-    for (const url of [`redis://me:${secret}@[`, `http://me:${secret}@host`, `redis://me:${secret}@host/x`, `redis://me:%${secret}@host`]) {
+    for (const url of [
+      `redis://me:${secret}@[`,
+      `http://me:${secret}@host`,
+      `redis://me:${secret}@host/x`,
+      `redis://me:%${secret}@host`
+    ]) {
       try {
         redisLog({ url })
         shown.push("accepted")

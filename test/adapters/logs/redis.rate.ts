@@ -99,10 +99,7 @@ try {
       Effect.gen(function* () {
         const log = Context.get(yield* Layer.build(redisLog({ url: server.url })), ThreadLog)
         for (let n = 0; n <= rounds; n++) {
-          const [a, b] = [
-            yield* Effect.promise(() => throughPort(log)),
-            yield* Effect.promise(() => bare(client))
-          ]
+          const [a, b] = [yield* Effect.promise(() => throughPort(log)), yield* Effect.promise(() => bare(client))]
           // The first round warms both up. Each round begins with an empty server.
           if (n > 0) {
             port.push(a)
