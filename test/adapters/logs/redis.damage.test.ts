@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { keysOf } from "../../../adapters/logs/redis/keys.ts"
 import type { ThreadKeys } from "../../../adapters/logs/redis/keys.ts"
 import { redisLog } from "../../../adapters/logs/redis/log.ts"
+import { entryRecord } from "../../../adapters/logs/redis/records.ts"
 import { ALL, appended, entriesOf, following, grow, newThread, snapshotAt } from "../../../src/conformance/logCase.ts"
 import type { LogError } from "../../../src/ports/LogError.ts"
 import type { ThreadLogService } from "../../../src/ports/ThreadLog.ts"
@@ -64,7 +65,7 @@ describe.skipIf(!hasRedis())("the Redis log, when its records are damaged", () =
   it("names the entry that is changed, missing, moved or beyond the head", async () => {
     const { entries } = await run(log.read(thread, 0, ALL))
     const record = async (offset: number) => String(await server.ask("HGET", keys.entries, String(offset)))
-    const whole = await record(3)
+    const [whole, newest] = [await record(3), await record(5)]
     await spoil(keys.entries, "3")
     await isCorrupt(log.read(thread, 0, ALL), 3)
     expect((await run(log.read(thread, 3, ALL))).entries).toEqual(entries.slice(3))
@@ -73,7 +74,10 @@ describe.skipIf(!hasRedis())("the Redis log, when its records are damaged", () =
     await isCorrupt(log.erase(thread, { from: 1, to: 5, noteKeys: [], tombstone: () => "" }), 3)
     await server.ask("HSET", keys.entries, "3", await record(4))
     await isCorrupt(log.read(thread, 0, ALL), 3)
-    await server.ask("HSET", keys.entries, "3", whole, "6", whole)
+    const other = entryRecord(keys.name, { offset: 5, id: "other", body: "whole" })
+    await server.ask("HSET", keys.entries, "3", whole, "5", other)
+    await isCorrupt(log.read(thread, 0, ALL), 5)
+    await server.ask("HSET", keys.entries, "5", newest, "6", whole)
     expect((await run(log.read(thread, 0, ALL))).entries).toEqual(entries)
     await isCorrupt(log.append(thread, following(await run(log.head(thread)))), 6)
     await othersGoOn()

@@ -17,17 +17,22 @@ import type { OpenLog } from "./conform.ts"
 
 const TIMEOUT_MILLIS = 1_000
 
-/** Between a log and its server: counts what passes, and cuts the connection in place of the next answer if told. */
+/**
+ * Between a log and its server: counts what passes, cuts the connection in place of the next answer if told, and
+ * lets nothing through any more on connections that are open when it is muted.
+ */
 const startProxy = async (target: number) => {
-  const state = { cutNextAnswer: false, chunks: 0 }
+  const state = { cutNextAnswer: false, chunks: 0, connections: 0, mutedUpTo: 0 }
   const sockets = new Set<Socket>()
   const server = createServer((near) => {
     const far = connect(target, "127.0.0.1")
+    const number = (state.connections += 1)
     for (const socket of [near, far]) {
       sockets.add(socket)
       socket.on("error", () => undefined)
     }
     near.on("data", (chunk) => {
+      if (number <= state.mutedUpTo) return
       state.chunks += 1
       far.write(chunk)
     })
@@ -121,6 +126,13 @@ describe.skipIf(!hasRedis())("the Redis log, when the server or the network fail
     const answers = [(await append(sent))._tag, (await append(sent))._tag]
     expect(answers[1]).toBe("Conflict")
     expect(await run(entriesOf(log, thread, head.offset))).toEqual([sent.entry])
+  })
+  it("answers Unknown in time on a connection that has gone silent, and takes another", async () => {
+    proxy.state.mutedUpTo = proxy.state.connections
+    const sent = following(head)
+    expect((await append(sent))._tag).toBe("Unknown")
+    await settles(sent, false)
+    expect(proxy.state.connections).toBe(proxy.state.mutedUpTo + 1)
   })
   it("fails at once while the server is gone, and finds everything when it is back", async () => {
     await server.kill()
