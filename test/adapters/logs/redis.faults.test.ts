@@ -15,7 +15,7 @@ import type { RedisServer } from "../redis.ts"
 import { openLog } from "./conform.ts"
 import type { OpenLog } from "./conform.ts"
 
-const TIMEOUT_MILLIS = 1_000
+const TIMEOUT_MILLIS = 2_000
 
 /**
  * Between a log and its server: counts what passes, cuts the connection in place of the next answer if told, and

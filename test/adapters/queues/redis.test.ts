@@ -12,7 +12,7 @@ import type { Delivery, JobQueueService } from "../../../src/ports/JobQueue.ts"
 import { hasRedis, startRedis } from "../redis.ts"
 import type { RedisServer } from "../redis.ts"
 
-const TIMEOUT_MILLIS = 1_000
+const TIMEOUT_MILLIS = 2_000
 const job = (run: string) => ({ thread: "main/t", run, epoch: 1 })
 const run = <A>(effect: Effect.Effect<A, unknown>): Promise<A> => Effect.runPromise(effect)
 const runOf = (delivery: Delivery): string => (delivery.job as { readonly run: string }).run
@@ -30,10 +30,10 @@ const next = async (queue: JobQueueService, visibleAfterMillis?: number): Promis
 describe.skipIf(!hasRedis())("the Redis queue, among processes and failures", () => {
   let server: RedisServer
   const scopes: Scope.Closeable[] = []
-  const open = async (prefix: string) => {
+  const open = async (prefix: string, timeoutMillis = 10_000) => {
     const scope = Scope.makeUnsafe()
     scopes.push(scope)
-    const layer = Layer.fresh(redisQueue({ url: server.url, prefix, timeoutMillis: TIMEOUT_MILLIS }))
+    const layer = Layer.fresh(redisQueue({ url: server.url, prefix, timeoutMillis }))
     const queue = Context.get(await run(Layer.buildWithScope(layer, scope)), JobQueue)
     return { queue, close: () => run(Scope.close(scope, Exit.void)) }
   }
@@ -116,7 +116,7 @@ describe.skipIf(!hasRedis())("the Redis queue, among processes and failures", ()
     await run(delivery.complete)
   })
   it("fails in time when the server stands still or is gone, and goes on when it is back", async () => {
-    const { queue } = await open("gone:")
+    const { queue } = await open("gone:", TIMEOUT_MILLIS)
     await run(queue.enqueue(job("kept")))
     const fails = async () => {
       const errors = await Promise.all([
