@@ -68,7 +68,7 @@ describe.skipIf(!hasRedis())("the Redis log, when the server or the network fail
   let thread: string
   let head: Head
   beforeAll(async () => {
-    server = await startRedis("--appendonly", "yes", "--repl-diskless-sync-delay", "0")
+    server = await startRedis("--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0")
     proxy = await startProxy(Number(new URL(server.url).port))
     opened = await open(proxy.url)
     log = opened.log
