@@ -7,11 +7,14 @@ import * as Layer from "effect/Layer"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { storageQueue } from "../../../adapters/queues/azure-storage-queue/queue.ts"
 import { memoryQueue } from "../../../adapters/queues/memory/queue.ts"
+import { redisQueue } from "../../../adapters/queues/redis/queue.ts"
 import { sqliteQueue } from "../../../adapters/queues/sqlite/queue.ts"
 import { JobQueue } from "../../../src/ports/JobQueue.ts"
 import type { Delivery, JobQueueService, QueueError } from "../../../src/ports/JobQueue.ts"
 import { hasAzurite, startAzurite } from "../azurite.ts"
 import type { Azurite } from "../azurite.ts"
+import { hasRedis, startRedis } from "../redis.ts"
+import type { RedisServer } from "../redis.ts"
 
 const HIDE_MILLIS = 1_000
 const LIMIT = { limit: 10, visibleAfterMillis: HIDE_MILLIS }
@@ -148,4 +151,13 @@ describe.skipIf(!hasAzurite())("the Azure Storage Queue, on Azurite", () => {
   })
   afterAll(() => azurite?.close())
   behaves(() => storageQueue({ connectionString: azurite.connectionString, queueName: "jobs" }))
+})
+
+describe.skipIf(!hasRedis())("the Redis queue", () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server?.close())
+  behaves(() => redisQueue({ url: server.url }))
 })
