@@ -65,9 +65,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${role
 `
 const unnamed = (text: string) => ({ name: "", text })
 
+/** Asked of the catalog's tables: names are looked up in a cache, which may not know what another process made. */
+const TABLE = `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relname = 'log_version'`
+
 const versionOf = async (query: Database["query"], schema: string): Promise<number | undefined> => {
-  const [found] = await query(unnamed("SELECT to_regclass($1) IS NOT NULL AS there"), [`${schema}.log_version`])
-  if (found?.["there"] !== true) return undefined
+  if ((await query(unnamed(TABLE), [schema])).length === 0) return undefined
   const rows = await query(unnamed(`SELECT max(version) AS version FROM ${schema}.log_version`), [])
   return Number(rows[0]?.["version"])
 }

@@ -25,12 +25,15 @@ export const queueGrantSql = (schema: string, role: string): readonly string[] =
   `GRANT SELECT, INSERT, UPDATE, DELETE ON ${schema}.jobs_v1 TO ${role}`
 ]
 
+const TABLE = `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
+
 /** Creates the table if there is none and `migrate` allows. A newer release would use a table of another name. */
 export const openJobs = async (database: QueueDatabase, schema: string, migrate: boolean): Promise<void> => {
-  const [found] = await database.query("SELECT to_regclass($1) IS NOT NULL AS there", [`${schema}.jobs_v1`])
-  if (found?.["there"] === true) return
+  const found = await database.query(`${TABLE} WHERE n.nspname = $1 AND c.relname = 'jobs_v1'`, [schema])
+  if (found.length > 0) return
   if (!migrate) throw new Error(`schema ${schema} has no table of jobs; run the SQL of the adapter's README`)
-  await database.script([`SELECT pg_advisory_xact_lock(${LOCK})`, ...queueSql(schema)])
+  // Reading the catalog is what lets the session know of a schema that another made while this one waited.
+  await database.script([`SELECT pg_advisory_xact_lock(${LOCK})`, `${TABLE} LIMIT 1`, ...queueSql(schema)])
 }
 /** Collisions of long names only wake a receiver for nothing. */
 export const channelOf = (schema: string): string => `jobs_${schema}`.slice(0, 63)
@@ -38,6 +41,8 @@ export const channelOf = (schema: string): string => `jobs_${schema}`.slice(0, 6
 export const makeJobs = ({ query }: QueueDatabase, schema: string) => {
   const jobs = `${schema}.jobs_v1`
   const after = (place: string) => `statement_timestamp() + ${place}::float8 * interval '1 millisecond'`
+  /** Not waited for on the disk: what a crash of the server forgets of it is delivered again. */
+  const quick = "set_config('synchronous_commit', 'off', true)"
   const notify = (from: string) => `SELECT pg_notify('${channelOf(schema)}', '') FROM ${from}`
   return {
     put: (body: string) =>
@@ -51,17 +56,17 @@ export const makeJobs = ({ query }: QueueDatabase, schema: string) => {
         `WITH next AS MATERIALIZED (SELECT job FROM ${jobs} WHERE visible_at <= statement_timestamp()
           ORDER BY visible_at, job LIMIT $1 FOR UPDATE SKIP LOCKED)
         UPDATE ${jobs} j SET visible_at = ${after("$2")}, attempts = attempts + 1 FROM next WHERE j.job = next.job
-        RETURNING j.job, j.attempts, j.body`,
+        RETURNING j.job, j.attempts, j.body, ${quick}`,
         [limit, hideMillis]
       )
       return [...rows].sort((a, b) => Number(a["job"]) - Number(b["job"]))
     },
     // `attempts` grows with each delivery, so it is the receipt as well.
     complete: (job: unknown, receipt: number) =>
-      query(`DELETE FROM ${jobs} WHERE job = $1 AND attempts = $2`, [job, receipt]),
+      query(`DELETE FROM ${jobs} WHERE job = $1 AND attempts = $2 RETURNING ${quick}`, [job, receipt]),
     hide: (job: unknown, receipt: number, millis: number) =>
       query(
-        `WITH put AS (UPDATE ${jobs} SET visible_at = ${after("$3")} WHERE job = $1 AND attempts = $2 RETURNING 1)
+        `WITH put AS (UPDATE ${jobs} SET visible_at = ${after("$3")} WHERE job = $1 AND attempts = $2 RETURNING ${quick})
         ${notify("put")} WHERE $3::float8 <= 0`,
         [job, receipt, millis]
       )

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -12,6 +13,7 @@ import { hasPostgres, PASSWORD, startPostgres } from "../postgres.ts"
 import type { Postgres } from "../postgres.ts"
 import { behaves, job, next, runsOf } from "./conform.ts"
 
+const README = new URL("../../../adapters/queues/postgres/README.md", import.meta.url)
 const PICKUP_P95_MILLIS = 50
 
 describe.skipIf(!hasPostgres())("the Postgres queue", () => {
@@ -58,10 +60,10 @@ describe.skipIf(!hasPostgres())("the Postgres queue", () => {
           const waiting = yield* Effect.forkChild(Effect.raceFirst(next(two), next(three)))
           // Both have looked and found nothing.
           yield* Effect.sleep(30)
-          const start = performance.now()
           yield* one.enqueue(job(`run-${n}`))
+          const enqueued = performance.now()
           const [delivery] = yield* Fiber.join(waiting)
-          latencies.push(performance.now() - start)
+          latencies.push(performance.now() - enqueued)
           expect(runsOf([delivery!])).toEqual([`run-${n}`])
           yield* delivery!.complete
         }
@@ -135,6 +137,8 @@ describe.skipIf(!hasPostgres())("the Postgres queue", () => {
       "CREATE ROLE worker LOGIN PASSWORD 'w'",
       ...queueGrantSql(schema, "worker")
     ]
+    const written = [...queueSql("throughline"), ...queueGrantSql("throughline", "agents")]
+    expect(readFileSync(README, "utf8")).toContain(`${written.join(";\n")};\n`)
     const connection = postgres.url("worker", "w")
     const without = Effect.runPromise(Effect.scoped(Layer.build(open({ connection: postgres.url(), migrate: false }))))
     await expect(without).rejects.toMatchObject({ cause: { message: expect.stringContaining("no table of jobs") } })
