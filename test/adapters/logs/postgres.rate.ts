@@ -20,37 +20,39 @@ const LANES = 2
 const GROUP = 128
 const BODY = JSON.stringify({ events: [{ type: "text.delta", part: "p1", text: "x".repeat(240) }], by: "agent" })
 
-/** Every thread has one append on its way at any time, as its writer would. */
+/** Every thread has one append on its way at any time, as its writer would. Threads exist before the time begins. */
 const throughPort = async (log: ThreadLogService): Promise<number> => {
-  let count = 0
-  const until = performance.now() + seconds * 1000
-  const writer = Effect.fnUntraced(function* () {
-    const thread = `main/${v7()}`
-    let head: Head = yield* log.head(thread)
-    while (performance.now() < until) {
-      const result = yield* log.append(thread, following(head, { body: BODY, control: head.control ?? { v: 1 } }))
-      if (result._tag !== "Appended") throw new Error(`${result._tag}: ${String("cause" in result && result.cause)}`)
-      head = result.head
-      count += 1
-    }
+  const append = Effect.fnUntraced(function* (thread: string, head: Head) {
+    const result = yield* log.append(thread, following(head, { body: BODY, control: head.control ?? { v: 1 } }))
+    if (result._tag !== "Appended") throw new Error(`${result._tag}: ${String("cause" in result && result.cause)}`)
+    return result.head
   })
+  const begin = Effect.fnUntraced(function* () {
+    const thread = `main/${v7()}`
+    return { thread, head: yield* append(thread, yield* log.head(thread)) }
+  })
+  const all = { concurrency: "unbounded" } as const
+  const begun = await Effect.runPromise(Effect.all(Array.from({ length: threads }, begin), all))
+  let count = 0
   const start = performance.now()
-  await Effect.runPromise(Effect.all(Array.from({ length: threads }, writer), { concurrency: "unbounded" }))
+  const until = start + seconds * 1000
+  const writer = Effect.fnUntraced(function* ({ thread, head }: { readonly thread: string; readonly head: Head }) {
+    for (let newest = head; performance.now() < until; count++) newest = yield* append(thread, newest)
+  })
+  await Effect.runPromise(Effect.forEach(begun, writer, { ...all, discard: true }))
   return (count / (performance.now() - start)) * 1000
 }
 /** The same statement in groups of the same size, as many at once, with nothing compared or kept around it. */
 const throughDriver = async (pool: Pool, schema: string): Promise<number> => {
   const { name, text } = statementsFor(schema).append
-  let count = 0
-  const start = performance.now()
-  const until = start + seconds * 1000
-  const lane = async (size: number): Promise<void> => {
+  const size = Math.min(GROUP, Math.ceil(threads / LANES))
+  const lane = () => {
     const keys = Array.from({ length: size }, () => `main/${v7()}`)
     const same = <A>(value: A): readonly A[] => keys.map(() => value)
-    const [zeros, logs] = [same(0), same(v7())]
-    const bodies = same(BODY)
+    const [zeros, logs, bodies] = [same(0), same(v7()), same(BODY)]
+    let offset = 0
     let ids = same("")
-    for (let offset = 0; performance.now() < until; offset++) {
+    return async (): Promise<void> => {
       const next = keys.map(() => v7())
       const first = offset === 0
       const was = [same(first ? "" : logs[0]), same(offset), ids, same(first ? null : offset)]
@@ -59,11 +61,18 @@ const throughDriver = async (pool: Pool, schema: string): Promise<number> => {
       const { rows } = await pool.query<{ won: number[] | null }>({ name, text, values })
       if (rows[0]?.won?.length !== size) throw new Error("the driver's appends conflict")
       ids = next
-      count += size
+      offset += 1
     }
   }
-  const size = Math.min(GROUP, Math.ceil(threads / LANES))
-  await Promise.all(Array.from({ length: LANES }, () => lane(size)))
+  const lanes = Array.from({ length: LANES }, lane)
+  await Promise.all(lanes.map((append) => append()))
+  let count = 0
+  const start = performance.now()
+  const until = start + seconds * 1000
+  const run = async (append: () => Promise<void>) => {
+    for (; performance.now() < until; count += size) await append()
+  }
+  await Promise.all(lanes.map(run))
   return (count / (performance.now() - start)) * 1000
 }
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0
