@@ -4,7 +4,7 @@
  * Nothing is retried here. A connection that failed or timed out is thrown away, never used for another statement.
  */
 import { Socket } from "node:net"
-import { Pool, types } from "pg"
+import { DatabaseError, Pool, types } from "pg"
 import type { ClientConfig, PoolClient, PoolConfig } from "pg"
 import { PostgresFailure } from "./failures.ts"
 
@@ -87,31 +87,37 @@ export const openDatabase = (options: PostgresConnection): Database => {
   // An idle connection was lost: the pool has dropped it already.
   pool.on("error", () => undefined)
   const queryOf =
-    (to: Pool | PoolClient): Database["query"] =>
+    (client: PoolClient): Database["query"] =>
     async ({ name, text }, values) =>
-      (await to.query<Row>({ name, text, values: values as unknown[] })).rows
+      (await client.query<Row>({ name, text, values: values as unknown[] })).rows
+  /** Lends a connection; thrown away where `work` fails, which also undoes what was begun. */
+  const using = async <A>(work: (client: PoolClient) => Promise<A>): Promise<A> => {
+    const client = await pool.connect()
+    let failure: Error | undefined
+    const lost = (cause: Error) => (failure = cause)
+    client.on("error", lost)
+    try {
+      return await work(client)
+    } catch (cause) {
+      failure = cause instanceof Error ? cause : new Error("a statement failed")
+      // The server says what failed before it lets go of the statement's locks; the next answer comes after that.
+      if (cause instanceof DatabaseError) await client.query("ROLLBACK").catch(() => undefined)
+      throw cause
+    } finally {
+      client.off("error", lost)
+      client.release(failure)
+    }
+  }
   return {
     connections,
-    query: queryOf(pool),
-    transaction: async (work) => {
-      const client = await pool.connect()
-      let failure: Error | undefined
-      const lost = (cause: Error) => (failure = cause)
-      client.on("error", lost)
-      try {
+    query: (statement, values) => using((client) => queryOf(client)(statement, values)),
+    transaction: (work) =>
+      using(async (client) => {
         await client.query("BEGIN")
         const result = await work(queryOf(client))
         await client.query("COMMIT")
         return result
-      } catch (cause) {
-        // Closing the connection undoes the transaction.
-        failure = cause instanceof Error ? cause : new Error("a transaction failed")
-        throw cause
-      } finally {
-        client.off("error", lost)
-        client.release(failure)
-      }
-    },
+      }),
     close: async () => {
       // A server that hangs would never say goodbye.
       const cut = setTimeout(() => sockets.forEach((socket) => socket.destroy()), CLOSE_MILLIS)
