@@ -13,6 +13,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { appends } from "./parts/appends.ts"
 import { cancel } from "./parts/cancel.ts"
 import { clientCpu } from "./parts/clientCpu.ts"
 import { coldStart } from "./parts/coldStart.ts"
@@ -34,6 +35,7 @@ const parts: readonly Part[] = [
   coldStart,
   cancel,
   digest,
+  appends,
   writers,
   cuts,
   lateJoin,
