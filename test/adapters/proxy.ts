@@ -14,17 +14,22 @@ export type Fault =
   | "hang-after"
   /** The service gets the request when `release` says so, and its answer goes nowhere. */
   | "late"
+  /** It waits for `release`, and then goes its way. */
+  | "held"
   /** 503 with `Retry-After` in seconds, as Azure Storage says it is busy; 429 with a date; 500. */
   | "throttle"
   | "too-many"
   | "break"
+  | "too-large"
 
 export interface Proxy {
   readonly url: string
   /** What happens to the next requests: the first of the list each. */
   readonly faults: Fault[]
   readonly seen: { requests: number; bodyBytes: number; authorizations: Set<string> }
-  /** Sends what was held back as `late`; resolves when the service has answered all of it. */
+  /** Resolves when a request waits. */
+  readonly untilHeld: () => Promise<void>
+  /** Lets what waits go on; resolves when the service has answered all of it. */
   readonly release: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -38,6 +43,8 @@ const answerOf = (fault: Fault): ((outgoing: ServerResponse) => void) | undefine
     case "too-many":
       return (outgoing) =>
         outgoing.writeHead(429, { ...xml, "retry-after": new Date(Date.now() + 60_000).toUTCString() }).end(THROTTLED)
+    case "too-large":
+      return (outgoing) => outgoing.writeHead(413).end()
     case "break":
       return (outgoing) => outgoing.writeHead(500).end()
     default:
@@ -49,6 +56,11 @@ export const startProxy = async (target: string): Promise<Proxy> => {
   const faults: Fault[] = []
   const seen: Proxy["seen"] = { requests: 0, bodyBytes: 0, authorizations: new Set() }
   const held: (() => Promise<void>)[] = []
+  const waiting: (() => void)[] = []
+  const hold = (send: () => Promise<void>): void => {
+    held.push(send)
+    for (const tell of waiting.splice(0)) tell()
+  }
   const server = createServer(async (incoming, outgoing) => {
     const fault = faults.shift() ?? "pass"
     seen.requests += 1
@@ -72,15 +84,18 @@ export const startProxy = async (target: string): Promise<Proxy> => {
       return answered
     }
     const forwardOnly = async () => void (await once((await forward()).resume(), "end"))
-    if (fault === "late") return void held.push(forwardOnly)
+    if (fault === "late") return hold(forwardOnly)
     if (fault === "hang-after") return forwardOnly()
     if (fault === "lose-answer") {
       await forwardOnly()
       return void incoming.socket.destroy()
     }
-    const answered = await forward()
-    outgoing.writeHead(answered.statusCode ?? 500, answered.headers)
-    answered.pipe(outgoing)
+    const passOn = async () => {
+      const answered = await forward()
+      outgoing.writeHead(answered.statusCode ?? 500, answered.headers)
+      answered.pipe(outgoing)
+    }
+    return fault === "held" ? hold(passOn) : passOn()
   }).listen(0, "127.0.0.1")
   await once(server, "listening")
   let closing: Promise<unknown> | undefined
@@ -88,6 +103,9 @@ export const startProxy = async (target: string): Promise<Proxy> => {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     faults,
     seen,
+    untilHeld: async () => {
+      if (held.length === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+    },
     release: async () => {
       for (const send of held.splice(0)) await send()
     },
