@@ -7,8 +7,8 @@ import { hasAzurite, startAzurite, type Azurite } from "../azurite.ts"
 import { startProxy, type Fault, type Proxy } from "../proxy.ts"
 import { openLog, type OpenLog } from "./conform.ts"
 
-const WRITERS = 8
-const EACH = 12
+const WRITERS = 6
+const EACH = 8
 
 /** Appends until it is known to be there, as a writer does: what is not known is looked up. */
 const write = Effect.fnUntraced(function* (log: ThreadLogService, thread: string, name: string) {
