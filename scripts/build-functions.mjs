@@ -1,6 +1,7 @@
 /**
- * Bundles the functions app: `app.cjs`, small, which the host loads at a cold start, and `backend.cjs`, which the
- * first call loads. Both run without node_modules. Plain JavaScript: npm's `prepare` runs it on the host's Node.
+ * Bundles the functions app: `app.cjs`, small, which the host loads at a cold start, `backend.cjs`, which the first call
+ * loads, and `identity.cjs`, which the first token of a managed identity loads. All run without node_modules. Plain
+ * JavaScript: npm's `prepare` runs it on the host's Node.
  *
  *     node scripts/build-functions.mjs        into functions/dist
  *
@@ -11,12 +12,15 @@ import { build } from "esbuild"
 import { fileURLToPath } from "node:url"
 
 const absWorkingDir = fileURLToPath(new URL("../functions", import.meta.url))
-const loadBackendLater = {
-  name: "load-backend-later",
+const loadLater = {
+  name: "load-later",
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^\.\/backend\.ts$/ }, () => ({ path: "./backend.cjs", external: true }))
+    onResolve({ filter: /^\.\/(backend|identity)\.ts$/ }, ({ path }) => ({
+      path: path.replace(/\.ts$/, ".cjs"),
+      external: true
+    }))
 }
-const bundle = async (outdir, name, plugins) => {
+const bundle = async (outdir, name) => {
   const { metafile } = await build({
     absWorkingDir,
     entryPoints: [`${name}.ts`],
@@ -35,19 +39,19 @@ const bundle = async (outdir, name, plugins) => {
     banner: { js: 'const __bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
     logLevel: "warning",
     metafile: true,
-    plugins
+    plugins: [loadLater]
   })
   const { imports, inputs } = Object.values(metafile.outputs)[0]
   return { inputs: Object.keys(inputs), outside: imports.filter(({ external }) => external).map(({ path }) => path) }
 }
 
 /**
- * Answers, for each of the two bundles, the files it was made of, relative to the functions folder, and the modules
+ * Answers, for each of the three bundles, the files it was made of, relative to the functions folder, and the modules
  * that it loads from outside. `outdir` is relative to the functions folder as well.
  */
 export const buildFunctions = async (outdir = "dist") => {
-  const [app, backend] = await Promise.all([bundle(outdir, "app", [loadBackendLater]), bundle(outdir, "backend", [])])
-  return { app, backend }
+  const [app, backend, identity] = await Promise.all(["app", "backend", "identity"].map((name) => bundle(outdir, name)))
+  return { app, backend, identity }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildFunctions()
