@@ -15,10 +15,9 @@ const absWorkingDir = fileURLToPath(new URL("../functions", import.meta.url))
 const loadLater = {
   name: "load-later",
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^\.\/(backend|identity)\.ts$/ }, ({ path }) => ({
-      path: path.replace(/\.ts$/, ".cjs"),
-      external: true
-    }))
+    onResolve({ filter: /^\.\/(backend|identity)\.ts$/ }, ({ kind, path }) =>
+      kind === "entry-point" ? undefined : { path: path.replace(/\.ts$/, ".cjs"), external: true }
+    )
 }
 const bundle = async (outdir, name) => {
   const { metafile } = await build({
