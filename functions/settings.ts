@@ -36,6 +36,9 @@ interface Setting {
   readonly otherwise?: string
 }
 
+/** Of queues and containers. */
+const STORAGE_NAME = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
+
 const has = (name: string): boolean => Boolean(process.env[name])
 const read = ({ like, name, otherwise, what }: Setting): string => {
   const value = process.env[name] || otherwise
@@ -44,7 +47,7 @@ const read = ({ like, name, otherwise, what }: Setting): string => {
   return value
 }
 
-/** Known before the rest: the app cannot be registered without it, and the host says when it is wrong. */
+/** Known before the rest: the app cannot be registered without it. */
 export const queueName = (): string => process.env["THROUGHLINE_QUEUE"] || "throughline-jobs"
 
 /** Throws an error that names the setting. */
@@ -59,7 +62,12 @@ export const readSettings = (): Settings => ({
     })
   },
   storage: readStorage(),
-  queueName: queueName(),
+  queueName: read({
+    name: "THROUGHLINE_QUEUE",
+    what: "3–63 lower-case letters and digits, with single dashes between them",
+    like: STORAGE_NAME,
+    otherwise: queueName()
+  }),
   table: read({
     name: "THROUGHLINE_TABLE",
     what: "3–63 letters and digits, beginning with a letter",
@@ -69,7 +77,7 @@ export const readSettings = (): Settings => ({
   container: read({
     name: "THROUGHLINE_CONTAINER",
     what: "3–63 lower-case letters and digits, with single dashes between them",
-    like: /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/,
+    like: STORAGE_NAME,
     otherwise: "throughline"
   }),
   access: readAccess(),

@@ -36,7 +36,7 @@ export const makeCertificate = (): Certificate | undefined => {
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")]
   const remove = () => rmSync(folder, { recursive: true, force: true })
   const { status } = spawnSync(
-    "openssl",
+    process.env["OPENSSL"] ?? "openssl",
     [
       ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"],
       ...["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]

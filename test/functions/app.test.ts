@@ -189,6 +189,7 @@ describe("the app", () => {
       { ...complete, THROUGHLINE_CONTAINER: "Canary" },
       /THROUGHLINE_CONTAINER is not right/
     ],
+    ["a wrong THROUGHLINE_QUEUE", { ...complete, THROUGHLINE_QUEUE: "Canary" }, /THROUGHLINE_QUEUE is not right/],
     ["an identity without a secret", without("THROUGHLINE_SECRET", identity), /THROUGHLINE_SECRET is missing/],
     [
       "an identity with a short secret",
