@@ -5,4 +5,4 @@ export interface Bundle {
 }
 export declare const buildFunctions: (
   outdir?: string
-) => Promise<{ readonly app: Bundle; readonly backend: Bundle; readonly identity: Bundle }>
+) => Promise<Readonly<Record<"app" | "backend" | "blobs" | "identity", Bundle>>>

@@ -14,10 +14,11 @@ beforeAll(async () => void (shipped = await ship()))
 afterAll(() => shipped.remove())
 
 describe("what is shipped", () => {
-  it("is the three bundles, their manifest and the host's settings, and nothing else", () => {
+  it("is the four bundles, their manifest and the host's settings, and nothing else", () => {
     expect(shipped.files).toEqual([
       "dist/app.cjs",
       "dist/backend.cjs",
+      "dist/blobs.cjs",
       "dist/identity.cjs",
       "host.json",
       "package.json"
@@ -39,17 +40,21 @@ describe("what is shipped", () => {
   })
 
   it("loads nothing from outside but Node's own modules and the host's", () => {
-    const { app, backend, identity } = shipped.bundles
+    const { app, backend, blobs, identity } = shipped.bundles
     expect(app.outside.filter((name) => !builtIn(name)).sort()).toEqual(["./backend.cjs", "@azure/functions-core"])
-    expect(backend.outside.filter((name) => !builtIn(name) && !OPTIONAL.includes(name))).toEqual(["./identity.cjs"])
-    expect(identity.outside.filter((name) => !builtIn(name))).toEqual([])
+    expect(backend.outside.filter((name) => !builtIn(name) && !OPTIONAL.includes(name)).sort()).toEqual([
+      "./blobs.cjs",
+      "./identity.cjs"
+    ])
+    expect([...blobs.outside, ...identity.outside].filter((name) => !builtIn(name))).toEqual([])
   })
 
-  it("keeps what makes an identity's tokens out of what an app with keys loads", () => {
-    const { app, backend, identity } = shipped.bundles
-    const identities = (path: string) => /node_modules\/@azure\/(identity|msal-)/.test(path)
-    expect(identity.inputs.filter(identities)).not.toEqual([])
-    expect([...app.inputs, ...backend.inputs].filter(identities)).toEqual([])
+  it("keeps blobs and what makes an identity's tokens out of what other calls load", () => {
+    const { app, backend, blobs, identity } = shipped.bundles
+    const late = (path: string) => /node_modules\/@azure\/(identity|msal-|storage-blob)/.test(path)
+    expect(identity.inputs.filter(late)).not.toEqual([])
+    expect(blobs.inputs.filter(late)).not.toEqual([])
+    expect([...app.inputs, ...backend.inputs].filter(late)).toEqual([])
   })
 
   it("keeps the backend and the vendors' libraries out of what a cold start loads", () => {
