@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { inspect } from "node:util"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -53,6 +54,31 @@ describe.skipIf(!hasAzurite())("the Azure Storage Queue, on Azurite", () => {
   })
   afterAll(() => azurite?.close())
   behaves(() => storageQueue({ connectionString: azurite.connectionString, queueName: "jobs" }))
+
+  it("says what the service answered, and no secret", async () => {
+    const wrong = azurite.connectionString.replace(/AccountKey=[^;]+/, "AccountKey=d3Jvbmcta2V5LWNhbmFyeQ==")
+    const enqueue = JobQueue.use((queue) => Effect.flip(queue.enqueue(job("x"))))
+    const error = await Effect.runPromise(
+      Effect.provide(enqueue, storageQueue({ connectionString: wrong, queueName: "jobs" }))
+    )
+    expect(String(error.cause)).toMatch(/403/)
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toMatch(/d3Jvbmc|SharedKey/)
+  })
+})
+
+describe("the Azure Storage Queue's settings", () => {
+  const credential = { getToken: async () => null }
+  const connectionString = "UseDevelopmentStorage=true"
+  it.each([
+    ["connectionString", { connectionString: "canary", queueName: "jobs" }],
+    ["url", { url: "canary", credential, queueName: "jobs" }],
+    ["queueName", { connectionString, queueName: "Canary" }],
+    ["queueName", { connectionString, queueName: "canary--jobs" }],
+    ["timeoutMillis", { connectionString, queueName: "jobs", timeoutMillis: Number.NaN }]
+  ])("are refused by the name of %s", (name, options) => {
+    expect(() => storageQueue(options)).toThrow(new RegExp(`^${name} must`))
+    expect(() => storageQueue(options)).not.toThrow(/canary/i)
+  })
 })
 
 describe.skipIf(!hasRedis())("the Redis queue", () => {
