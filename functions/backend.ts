@@ -42,6 +42,7 @@ export const makeBackend = (settings: Settings) =>
     log: tablesLog(account(settings.storage, "tables"), { table: settings.table }),
     queue: storageQueue({ ...account(settings.storage, "queues"), queueName: settings.queueName }),
     gateway: gateway(settings.webPubSub),
+    blobs: makeBlobs(settings),
     authenticate: authenticate(settings.access),
     authorize,
     origins: settings.origins

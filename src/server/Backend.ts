@@ -6,9 +6,11 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type { Event } from "../protocol/Event.ts"
 import type { Fault } from "../protocol/Fault.ts"
 import { Access } from "../ports/Access.ts"
+import { BlobStore } from "../ports/BlobStore.ts"
 import { Gateway } from "../ports/Gateway.ts"
 import { Ids } from "../ports/Ids.ts"
 import { JobQueue } from "../ports/JobQueue.ts"
@@ -84,6 +86,7 @@ const make = Effect.fnUntraced(function* (options: BackendOptions) {
   const draining = makeDraining()
   const services: ServerServices = {
     ...draining,
+    blobs: Option.getOrUndefined(yield* Effect.serviceOption(BlobStore)),
     agents,
     log,
     queue,

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { fault } from "../protocol/Fault.ts"
 import { Access, type Action, type AskedAbout, type Principal } from "../ports/Access.ts"
+import type { BlobStore } from "../ports/BlobStore.ts"
 import type { Gateway } from "../ports/Gateway.ts"
 import type { JobQueue } from "../ports/JobQueue.ts"
 import type { ThreadLog } from "../ports/ThreadLog.ts"
@@ -23,6 +24,8 @@ export interface CreateBackendOptions<A extends readonly Agent[]> extends Backen
   readonly agents: A
   /** Such as `sqliteLog({ file })`. */
   readonly log: Layer.Layer<ThreadLog, unknown>
+  /** Such as `fileBlobs({ folder })`: for results of recorded calls that are too large for the log. Default: refused. */
+  readonly blobs?: Layer.Layer<BlobStore, unknown>
   /** Such as `azureWebPubSub({ connectionString, hub })`. */
   readonly gateway: Layer.Layer<Gateway, unknown>
   /** Such as `sqliteQueue({ file })`. */
@@ -65,7 +68,7 @@ export const createBackend = <const A extends readonly Agent[]>(options: CreateB
         Effect.promise(async () => (await authorize(principal, action, thread, about)) === true)
     })
   )
-  const ports = Layer.mergeAll(options.log, options.gateway, options.queue, access)
+  const ports = Layer.mergeAll(options.log, options.gateway, options.queue, access, options.blobs ?? Layer.empty)
   const make = () => ManagedRuntime.make(Layer.provide(layerBackend(options), ports))
   let runtime = make()
   /** Builds the ports; a failed start is tried again by the next call. */
