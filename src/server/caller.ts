@@ -11,7 +11,7 @@ import type { ThreadKey } from "../ports/ThreadLog.ts"
 import { notFound } from "./answer.ts"
 import type { ServerServices } from "./ServerServices.ts"
 
-const TENANT = /^[A-Za-z0-9_-]{1,64}$/
+export const TENANT = /^[A-Za-z0-9_-]{1,64}$/
 const DEFAULT_TENANT = "main"
 
 export const authenticate = (services: ServerServices, request: Request): Effect.Effect<Principal, Fault> =>
@@ -28,8 +28,9 @@ const checkPrincipal = (principal: Principal): Effect.Effect<Principal, Fault> =
         new TypeError("authenticate answered a principal whose id or tenant has characters that neither may have")
       )
 
-export const keyOf = (principal: Principal, thread: string): ThreadKey =>
-  `${principal.tenant ?? DEFAULT_TENANT}/${thread}`
+export const tenantOf = ({ tenant = DEFAULT_TENANT }: { readonly tenant?: string }) => tenant
+export const keyOf = (principal: { readonly tenant?: string }, thread: string): ThreadKey =>
+  `${tenantOf(principal)}/${thread}`
 
 /** Answers the thread's key. Unknown and forbidden threads are told alike; what one may see but not do is `FORBIDDEN`. */
 export const permit = (

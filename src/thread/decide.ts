@@ -9,7 +9,9 @@ import type { Json, JsonObject } from "../protocol/Json.ts"
 import { MAX_CONTROL_BYTES } from "../protocol/Limits.ts"
 import type { Command, DecideContext, Decision } from "./command.ts"
 import { emptyControl, type Control } from "./control.ts"
+import { decideErase, erasedKey } from "./decideErase.ts"
 import { decideInterrupt } from "./decideInterrupt.ts"
+import { decideRevoke } from "./decideRevoke.ts"
 import { decideEmit, decideTake } from "./decideRun.ts"
 import { decidePost, decideStart } from "./decideStart.ts"
 import { decideSweep } from "./decideSweep.ts"
@@ -48,6 +50,10 @@ const dispatch = (control: Control, command: Command, context: DecideContext): D
       return decideEmit(control, command, context)
     case "sweep":
       return decideSweep(control, command, context)
+    case "revoke":
+      return decideRevoke(control, command)
+    case "erase":
+      return decideErase(control, command, context)
   }
 }
 
@@ -68,7 +74,13 @@ export const noteKeys = (command: Command): readonly string[] => {
         ? [`run/${command.start.id}`]
         : [`run/${command.start.id}`, `message/${command.start.message.id}`]
     case "interrupt":
-      return [`interrupt/${command.interrupt.id}`, `run/${command.interrupt.run}`]
+      return [
+        `interrupt/${command.interrupt.id}`,
+        `run/${command.interrupt.run}`,
+        erasedKey(`interrupt/${command.interrupt.id}`)
+      ]
+    case "erase":
+      return command.kept.map(({ key }) => key)
     default:
       return []
   }
