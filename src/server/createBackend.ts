@@ -97,7 +97,9 @@ export const createBackend = <const A extends readonly Agent[]>(options: CreateB
   /** For operators: a fault is an answer. */
   const tell = <T>(call: (backend: Backend["Service"]) => Effect.Effect<T, Fault>): Promise<T | Failed> =>
     use((backend) =>
-      Effect.catch(call(backend) as Effect.Effect<T | Failed, Fault>, (error) => Effect.succeed({ ok: false, error }))
+      Effect.catch(call(backend) as Effect.Effect<T | Failed, Fault>, (error) =>
+        Effect.succeed<Failed>({ ok: false, error })
+      )
     ).catch(reject)
   const close = () => runtime.dispose()
   return {

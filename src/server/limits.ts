@@ -77,7 +77,8 @@ export const makeLimiter = (wanted: Partial<Limits> | false | undefined, now: ()
       const wait = Math.max(
         ...kinds.map((kind) => {
           const missing = 1 - fill(buckets, kind).left
-          return missing <= 0 ? 0 : Math.ceil((missing / limits[kind].perSecond) * 1_000)
+          // what is a rounding error short is not short
+          return missing <= 1e-9 ? 0 : Math.ceil((missing / limits[kind].perSecond) * 1_000 - 1e-6)
         })
       )
       if (wait > 0) return fault("RATE_LIMITED", `too many requests; wait ${wait} ms`, { retryAfterMillis: wait })
