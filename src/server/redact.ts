@@ -48,7 +48,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/(["']?\bauthorization["']?\s*[:=]\s*["']?)[^\r\n"']+/gi, `$1${GONE}`],
   [
     new RegExp(
-      String.raw`\b(Bearer|Basic|SharedKeyLite|SharedKey|SharedAccessSignature|HMAC-SHA256)\s+[^${END}]{6,}`,
+      String.raw`\b(Bearer|Basic|SharedKeyLite|SharedKey|SharedAccessSignature|HMAC-SHA256)\s+(?!\[redacted\])[^${END}]{6,}`,
       "gi"
     ),
     `$1 ${GONE}`
