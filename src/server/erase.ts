@@ -35,7 +35,7 @@ export interface EraseOptions {
 /** One append has room for that many notes on every log. */
 const NOTES_PER_APPEND = 50
 /** What a run's worker recorded; of no use once the run has ended. */
-const WORKING_NOTES = ["begun", "step", "chunk", "ask", "checkpoint"]
+const WORKING_NOTES = ["begun", "step", "chunk", "ask", "used", "parked", "checkpoint"]
 
 export const erase = (
   services: ServerServices,
