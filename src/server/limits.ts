@@ -6,7 +6,7 @@
  */
 import { fault, type Fault } from "../protocol/Fault.ts"
 import type { Principal } from "../ports/Access.ts"
-import { tenantOf } from "./caller.ts"
+import { tenantOf } from "./tenants.ts"
 
 export interface Rate {
   readonly perSecond: number

@@ -6,8 +6,8 @@ import type { LogError } from "../ports/LogError.ts"
 import type { ThreadKey } from "../ports/ThreadLog.ts"
 import type { Command, CommandAnswer, EmitCommand } from "../thread/command.ts"
 import { faultOf } from "../writer/readView.ts"
-import { keyOf, TENANT } from "./caller.ts"
 import type { ServerServices } from "./ServerServices.ts"
+import { keyOf, TENANT } from "./tenants.ts"
 
 export interface ThreadName {
   /** `"main"` when absent. */
