@@ -17,7 +17,7 @@ export type LimitKind = "requests" | "starts" | "posts" | "interrupts" | "replay
 export type Limits = Readonly<Record<LimitKind, Rate>>
 
 /** Far above what people and their pages do, far below what hurts. `requests` counts the others, too. */
-export const DEFAULT_LIMITS: Limits = {
+const DEFAULT_LIMITS: Limits = {
   requests: { perSecond: 100, burst: 1_000 },
   starts: { perSecond: 20, burst: 200 },
   posts: { perSecond: 50, burst: 500 },

@@ -8,7 +8,7 @@ import type { Decision, RevokeCommand } from "./command.ts"
 import type { Control } from "./control.ts"
 import { append } from "./transitions.ts"
 
-export const ACCESS_CHANGED = ".grants"
+const ACCESS_CHANGED = ".grants"
 const accessChanged: Event = { type: "custom", name: ACCESS_CHANGED, value: null, transient: true }
 
 export const decideRevoke = (control: Control, { above }: RevokeCommand): Decision => {

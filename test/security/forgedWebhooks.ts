@@ -4,8 +4,9 @@
  *     node test/security/forgedWebhooks.ts [trials] [seed]
  *
  * Prints `{trials, accepted, genuineRefused, seed}`. Each gateway gets half of the trials, straight into its verifier.
- * Every hundredth call is a genuine one: from the old key, from the new, and, as the service does while keys change,
- * signed with both. None of these may be refused, and none of the others accepted.
+ * Every hundredth call is followed by a genuine one: signed with the backend's key alone and, as the service does, with
+ * both of its keys in either order, to a backend that has the old key and to one that has the new. None of these may be
+ * refused, and none of the others accepted.
  */
 import { createHmac } from "node:crypto"
 import { pathToFileURL } from "node:url"
@@ -65,16 +66,16 @@ const header =
   }
 const hmac = (key: string, text: string) => createHmac("sha256", key).update(text).digest("hex")
 
-const azure = async (): Promise<Target> => {
-  // during a rotation the backend still knows the old key, the service signs with both
+/** A backend that was given `own`, while the service signs with both keys. */
+const azure = async (own: string, other: string): Promise<Target> => {
   const { close, gateway } = await build(
     azureWebPubSub({
-      connectionString: `Endpoint=https://x.webpubsub.azure.com;AccessKey=${OLD_KEY};`,
+      connectionString: `Endpoint=https://x.webpubsub.azure.com;AccessKey=${own};`,
       hub: HUB,
       upstreamKey: UPSTREAM_KEY
     })
   )
-  const signed = (connection: string) => `sha256=${hmac(OLD_KEY, connection)}`
+  const signed = (connection: string) => `sha256=${hmac(own, connection)}`
   const plain = (connection: string): Forgery => ({
     url: `https://backend/upstream/azure-web-pubsub?code=${UPSTREAM_KEY}`,
     method: "POST",
@@ -120,9 +121,9 @@ const azure = async (): Promise<Target> => {
     genuine: (n) => {
       const call = plain(`c${n % 16}`)
       call.headers["ce-connectionstate"] = states[n % 16]!
-      const fresh = `sha256=${hmac(NEW_KEY, `c${n % 16}`)}`
-      const own = call.headers["ce-signature"]!
-      call.headers["ce-signature"] = [own, `${own},${fresh}`, `${fresh},${own}`, `${fresh}, ${own}`][n % 4]!
+      const fresh = `sha256=${hmac(other, `c${n % 16}`)}`
+      const mine = call.headers["ce-signature"]!
+      call.headers["ce-signature"] = [mine, `${mine},${fresh}`, `${fresh},${mine}`, `${fresh}, ${mine}`][n % 4]!
       return call
     },
     changes: [
@@ -133,7 +134,7 @@ const azure = async (): Promise<Target> => {
       header("ce-signature", (value) => value.replaceAll("sha256=", "")),
       header("ce-signature", () => pick(Math.random, "", "sha256=", ",", "sha256=,sha256=")),
       header("ce-signature", (value, random) => `sha256=${flipped(value.split(",")[0]!.slice(7), random)}`),
-      header("ce-signature", (_, random) => `sha256=${hmac(OLD_KEY, `c${16 + Math.floor(random() * 1e6)}`)}`),
+      header("ce-signature", (_, random) => `sha256=${hmac(own, `c${16 + Math.floor(random() * 1e6)}`)}`),
       header("ce-signature", (value, random) =>
         [...Array.from({ length: pick(random, 4, 5, 100, 10_000) }, () => `sha256=${"0".repeat(64)}`), value]
           .join(",")
@@ -270,8 +271,13 @@ export const tryForgeries = async (trials: number, seed: number): Promise<Tried>
   const random = seeded(seed)
   let accepted = 0
   let genuineRefused = 0
-  for (const target of [await azure(), await ws()]) {
-    for (let n = 0; n < trials / 2; n++) {
+  const targets = [
+    { target: await azure(OLD_KEY, NEW_KEY), share: 4 },
+    { target: await azure(NEW_KEY, OLD_KEY), share: 4 },
+    { target: await ws(), share: 2 }
+  ]
+  for (const { share, target } of targets) {
+    for (let n = 0; n < trials / share; n++) {
       if (n % 100 === 0 && !(await isAccepted(target, target.genuine(n / 100)))) genuineRefused++
       const call = target.genuine(n)
       target.changes[n % target.changes.length]!(call, random)
