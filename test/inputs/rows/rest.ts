@@ -2,7 +2,8 @@
 import { strict as assert } from "node:assert"
 import { proof, type Row } from "../row.ts"
 import { assertTold, inWords, type Told } from "../told.ts"
-import type { Sent, World } from "../world.ts"
+import type { Sent } from "../side.ts"
+import type { World } from "../world.ts"
 
 /** One request to both backends; refused, and nothing changed. `path` is the request's, `field` the path of what is wrong. */
 const refused = (
