@@ -13,6 +13,7 @@ import { wsClient } from "throughline/adapters/gateways/ws/client"
 import { startWsGateway, type WsGateway } from "throughline/adapters/gateways/ws/gateway"
 import { startEmulator, type Emulator } from "throughline/emulator"
 import { bringToClient, decode, foldAfterRun } from "./frames.ts"
+import { agentRun, foreignTicket, hooked, settings } from "./hooks.ts"
 import { makeSide, type Side } from "./side.ts"
 import { makeWebhooks, type Webhooks } from "./webhooks.ts"
 
@@ -34,6 +35,10 @@ export interface World extends Webhooks {
   readonly decode: typeof decode
   readonly client: typeof bringToClient
   readonly folded: typeof foldAfterRun
+  readonly agentRun: typeof agentRun
+  readonly settings: typeof settings
+  readonly hooked: typeof hooked
+  readonly foreignTicket: typeof foreignTicket
   /** Everything that was logged so far. */
   readonly logged: () => string
   readonly state: () => string
@@ -67,6 +72,10 @@ export const openWorld = async (logged: () => string): Promise<World> => {
     decode,
     client: bringToClient,
     folded: foldAfterRun,
+    agentRun,
+    settings,
+    hooked,
+    foreignTicket,
     overTcp,
     closedWith,
     logged,
