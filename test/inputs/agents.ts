@@ -16,4 +16,16 @@ const patient = defineAgent({
   onBusy: "parallel",
   run: (run) => new Promise<void>((resolve) => run.signal.addEventListener("abort", () => resolve()))
 })
-export const agents = [echo, patient]
+/** Asks before it writes, and chooses first; an edit must fit its schema. */
+const asker = defineAgent({
+  name: "asker",
+  input: z.object({ fourEyes: z.boolean().optional() }),
+  asks: { write: z.object({ path: z.string(), text: z.string().min(1) }) },
+  onBusy: "parallel",
+  run: async (run, { fourEyes = false }) => {
+    const input = { path: "plan.md", text: "Read." }
+    const approval = await run.ask.approval({ tool: "write", input, fourEyes })
+    if (approval.approved) await run.tool("write", approval.input, () => "written", { approval })
+  }
+})
+export const agents = [echo, patient, asker]

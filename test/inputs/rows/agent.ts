@@ -1,6 +1,7 @@
 /** What an agent's code hands in, or does: told at the call, or at the run's end; the worker goes on. */
 import { strict as assert } from "node:assert"
 import { proof, type Row } from "../row.ts"
+import type { World } from "../world.ts"
 
 const ENDS = "test/agent/ends.test.ts"
 const HANDLE = "test/agent/handle.test.ts"
@@ -12,8 +13,8 @@ const known = (id: string, input: string, answer: string, file: string, test: st
   check: proof(file, test)
 })
 
-type Body = Parameters<import("../world.ts").World["agentRun"]>[0]
-type Seen = Awaited<ReturnType<import("../world.ts").World["agentRun"]>>
+type Body = Parameters<World["agentRun"]>[0]
+type Seen = Awaited<ReturnType<World["agentRun"]>>
 /** A run whose function does this. */
 const does = (id: string, input: string, answer: string, body: Body, then: (seen: Seen) => void): Row => ({
   id,

@@ -1,8 +1,9 @@
 /** Settings, options and mounts that are wrong: said at the start, by name and without their value. */
 import { strict as assert } from "node:assert"
 import { proof, type Row } from "../row.ts"
+import type { World } from "../world.ts"
 
-type Settings = import("../world.ts").World["settings"]
+type Settings = World["settings"]
 /** Throws, or rejects, and names the setting without its value. */
 const wrong = (id: string, input: string, names: string, make: (settings: Settings) => unknown): Row => ({
   id,
@@ -88,15 +89,5 @@ export const operatorRows: readonly Row[] = [
       for (const answer of ["authorize 1", "authorize yes", "authorize undefined"] as const)
         assert.equal((await hooked(answer)).body.error.code, "NOT_FOUND", answer)
     }
-  },
-  {
-    id: "B88",
-    surface: "operator",
-    input: "a callback's address that leads inside: 169.254.169.254, localhost, a redirect",
-    answer: "there is none: no client names a URL that this side calls; the gateway follows no redirect",
-    check: proof(
-      "test/adapters/gateways/ws.test.ts",
-      "takes a signed call, and refuses one that is unsigned, changed, late or too large"
-    )
   }
 ]
