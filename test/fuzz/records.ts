@@ -52,7 +52,10 @@ export const recordTargets = [
           return
         }
         // known: decodeControl lets a digest pass that is no text, and deciding an answer to it throws
-        if (control.runs.some(({ asks }) => asks.some(({ digest }) => typeof (digest ?? "") !== "string"))) return
+        if (
+          control.runs.some(({ asks }) => asks.some(({ digest }) => digest !== undefined && typeof digest !== "string"))
+        )
+          return
         const notes = new Map<string, Json>([
           ["run/r1", {}],
           ["run/r2", {}],
