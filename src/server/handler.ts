@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { fault, type Fault } from "../protocol/Fault.ts"
 import { checkGrantRequest, checkInterrupt, checkPostMessage, checkStartRun } from "../protocol/guardRequest.ts"
 import type { Principal } from "../ports/Access.ts"
+import { ControlUnreadable } from "../thread/decide.ts"
 import { json, notFound, refuse } from "./answer.ts"
 import { readBody } from "./body.ts"
 import { authenticate } from "./caller.ts"
@@ -86,7 +87,11 @@ export const handle = (services: ServerServices, request: Request): Effect.Effec
     Effect.catchDefect((defect) =>
       Effect.as(
         Effect.logError("request failed", defect),
-        refuse(fault("INTERNAL", "the request could not be handled"))
+        refuse(
+          defect instanceof ControlUnreadable
+            ? fault("STORE_CORRUPT", "the thread's log is damaged and is not served")
+            : fault("INTERNAL", "the request could not be handled")
+        )
       )
     )
   )
