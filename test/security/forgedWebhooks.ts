@@ -72,7 +72,7 @@ const header =
   }
 const hmac = (key: string, text: string) => createHmac("sha256", key).update(text).digest("hex")
 
-const FLOODS = [4, 5, 100, 10_000].map((count) => `sha256=${"0".repeat(64)},`.repeat(count))
+const FLOODS = [4, 5, 100, 200].map((count) => `sha256=${"0".repeat(64)},`.repeat(count))
 const connectionString = (key: string) => `Endpoint=https://x.webpubsub.azure.com;AccessKey=${key};`
 
 /** What the service sends of a connection, not yet signed. */
@@ -182,7 +182,7 @@ const azure = async (own: string, other: string, both: boolean): Promise<Target>
       },
       header("ce-signature", (value, random) => `sha256=${flipped(value.split(",")[0]!.slice(7), random)}`),
       header("ce-signature", (_, random) => `sha256=${hmac(own, `c${16 + Math.floor(random() * 1e6)}`)}`),
-      header("ce-signature", (value, random) => (pick(random, ...FLOODS) + value).slice(0, 60_000)),
+      header("ce-signature", (value, random) => pick(random, ...FLOODS) + value),
       header("ce-signature", (value) => value.split(",")[0]!.slice(0, -1)),
       // the connection
       header("ce-connectionid", (value, random) => flipped(value, random)),
