@@ -19,6 +19,7 @@ import { ThreadLog, type ThreadKey } from "../ports/ThreadLog.ts"
 import { consume } from "../agent/consume.ts"
 import type { Agent } from "../agent/defineAgent.ts"
 import { makeDraining } from "../agent/draining.ts"
+import { makeHandedOut } from "../agent/handedOut.ts"
 import { sweep, type Swept } from "../agent/sweep.ts"
 import { work, type Worked } from "../agent/worker.ts"
 import type { Counters } from "../writer/Counters.ts"
@@ -123,6 +124,7 @@ const build = Effect.fnUntraced(function* (
   const draining = makeDraining()
   const services: ServerServices = {
     ...draining,
+    handedOut: makeHandedOut(),
     blobs: Option.getOrUndefined(yield* Effect.serviceOption(BlobStore)),
     agents,
     log,

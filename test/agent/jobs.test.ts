@@ -157,6 +157,7 @@ const consuming = Effect.fnUntraced(function* (options: {
     now: () => START,
     fork: Effect.runForkWith(yield* Effect.context<never>()),
     blobs: undefined,
+    handedOut: { again: () => true },
     onDrain: () => () => {},
     drain: () => {},
     context: undefined
