@@ -17,6 +17,8 @@ export interface Effect {
   readonly thread: string
   readonly epoch: number
   readonly key: string
+  readonly call: string
+  readonly idempotent: boolean
 }
 const input = z.object({
   /** How long one step of the work takes. */
@@ -27,8 +29,8 @@ const input = z.object({
 type Work = z.infer<typeof input>
 
 export const makeAgents = (effects: string) => {
-  const note = (run: Run, what: Effect["what"], key: string) => {
-    const line: Effect = { what, run: run.id, thread: run.thread, epoch: run.epoch, key }
+  const note = (run: Run, told: Pick<Effect, "what" | "key" | "call" | "idempotent">) => {
+    const line: Effect = { ...told, run: run.id, thread: run.thread, epoch: run.epoch }
     appendFileSync(effects, `${JSON.stringify(line)}\n`)
   }
   const wait = (run: Run, millis: number) => sleep(millis, undefined, { signal: run.signal })
@@ -42,17 +44,17 @@ export const makeAgents = (effects: string) => {
     for (let step = 0; step < steps; step++) {
       run.status(`Booking ${step}`)
       try {
-        await run.tool(
+        const booked = await run.tool(
           "book",
           { step },
-          async (_, { key }) => {
-            note(run, "ran", key)
+          async (_, { call, key }) => {
+            note(run, { what: "ran", key, call, idempotent })
             await wait(run, stepMillis)
-            return { booked: step }
+            return { key, call }
           },
           { key: `${step}`, idempotent }
         )
-        note(run, "got", `${run.id}/tool:book:${step}`)
+        note(run, { what: "got", ...booked, idempotent })
       } catch (error) {
         if (!(error instanceof OutcomeUnknown)) throw error
         await run.text(`Whether ${step} was booked is not known. `)

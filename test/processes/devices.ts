@@ -1,0 +1,107 @@
+/**
+ * Devices of people: real clients over real sockets, several threads on one connection, and a record of all that they
+ * showed, in the form that the history checker reads.
+ */
+import { azureWebPubSubClient } from "../../adapters/gateways/azure-web-pubsub/client.ts"
+import { wsClient } from "../../adapters/gateways/ws/client.ts"
+import { openThread, type Thread } from "../../src/client/index.ts"
+import { ThreadError } from "../../src/client/ThreadError.ts"
+import type { ClientRecord, LogRecord, Shown } from "../../src/conformance/historyRecords.ts"
+import type { Entry } from "../../src/protocol/Entry.ts"
+import type { View } from "../../src/protocol/View.ts"
+
+export interface Screen {
+  readonly device: string
+  readonly thread: Thread
+  /** How often its connection was lost. */
+  readonly cuts: () => number
+  /** What it showed so far; `log` holds all of it, or there is a breach. */
+  readonly records: (log: LogRecord, options: { readonly final: boolean }) => readonly ClientRecord[]
+  /** What went wrong with it that a person would have seen. */
+  readonly failed: () => unknown
+  readonly close: () => Promise<void>
+}
+/** An offset that was shown: its events until they were found in the log, its entry's id since. */
+interface Seen {
+  readonly offset: number
+  events: string | undefined
+  id: string
+}
+
+/** All of a device's threads share a connection. */
+export const openDevice = (endpoint: string, name: string): ((thread: string) => Screen) => {
+  const token = () => name
+  return (thread) => openScreen(name, openThread({ endpoint, thread, token, gateways: [azureWebPubSubClient(), wsClient()] }))
+}
+
+const openScreen = (device: string, thread: Thread): Screen => {
+  const seen: Seen[] = []
+  const views: View[] = []
+  let failure: unknown
+  let connection = "connecting"
+  let cuts = 0
+  const stop = new AbortController()
+
+  const reading = read(thread, stop.signal, seen).catch((error: unknown) => void (failure = error))
+  thread.subscribe((_, next) => {
+    if (connection === "live" && next !== "live" && next !== "closed") cuts++
+    connection = next
+  })
+  return {
+    device,
+    thread,
+    cuts: () => cuts,
+    failed: () => failure,
+    records: (log, { final }) => {
+      const shown: Shown[] = []
+      // the last one may be incomplete: its events come one by one
+      for (const one of final ? seen : seen.slice(0, -1)) {
+        if (one.events !== undefined) {
+          const stored = log.entries[one.offset - 1]
+          const same = stored !== undefined && JSON.stringify((JSON.parse(stored.body) as Entry).events) === one.events
+          one.id = same ? stored.id : `other events: ${one.events.slice(0, 400)}`
+          if (same) one.events = undefined
+        }
+        shown.push({ type: "entry", logId: log.logId, offset: one.offset, id: one.id })
+      }
+      views.push(thread.view)
+      const looks = views.splice(0).map((view): Shown => {
+        const { id, logId, offset } = view
+        return { type: "view", logId, offset, id, view }
+      })
+      return [
+        { client: `${device} (events)`, thread: log.thread, shown },
+        { client: `${device} (views)`, thread: log.thread, shown: looks, ...(final ? { view: thread.view } : {}) }
+      ]
+    },
+    close: async () => {
+      stop.abort()
+      await thread[Symbol.asyncDispose]()
+      await reading
+    }
+  }
+}
+
+/** Every event from the first on; goes on where it was when the log could not be asked for a while. */
+const read = async (thread: Thread, signal: AbortSignal, seen: Seen[]): Promise<void> => {
+  while (!signal.aborted) {
+    const last = seen.at(-1)
+    const gathered: unknown[] = []
+    // its last entry may have been shown in part; it is read again, whole
+    if (last !== undefined) seen.pop()
+    let current: Seen | undefined
+    try {
+      for await (const { event, offset } of thread.events({ after: (last?.offset ?? 1) - 1, signal })) {
+        if (current?.offset !== offset) {
+          gathered.length = 0
+          seen.push((current = { offset, events: "", id: "" }))
+        }
+        gathered.push(event)
+        current.events = JSON.stringify(gathered)
+      }
+      return
+    } catch (error) {
+      if (!(error instanceof ThreadError && error.fault.retryable)) throw error
+    }
+  }
+}
