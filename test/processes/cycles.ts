@@ -10,6 +10,7 @@ import { checkHistory } from "../../src/conformance/history.ts"
 import type { Breach, LogRecord, SideEffect } from "../../src/conformance/historyRecords.ts"
 import type { Entry } from "../../src/protocol/Entry.ts"
 import type { ThreadLogService } from "../../src/ports/ThreadLog.ts"
+import type { OpenRun } from "../../src/thread/control.ts"
 import { decodeControl } from "../../src/thread/decide.ts"
 import { seeded } from "../client/virtual.ts"
 import { openDevice, type Screen } from "./devices.ts"
@@ -53,6 +54,8 @@ const DEVICES = ["ann", "bob"]
 const PAUSE_MILLIS = 1_500
 /** Longest between two kills. */
 const BETWEEN_MILLIS = 300
+/** How long a cycle waits for a client to be back before the next one begins all the same. */
+const BACK_MILLIS = 2_000
 /** Longer than the short lease and the sweep after it. */
 const ZOMBIE_MILLIS = 4_500
 const HEAL_MILLIS = 60_000
@@ -87,24 +90,27 @@ export const killCycles = async (options: CyclesOptions): Promise<CyclesReport> 
       else if (kind === "worker") await world.workers[Math.floor(random() * 2)]!.restart()
       else await world[kind].restart()
       kills[kind] = (kills[kind] ?? 0) + 1
+      // a kill of what nobody has come back to would prove nothing
+      await until(BACK_MILLIS, async () => all.some(({ thread }) => thread.connection === "live"))
       if (!(await check([names[Math.floor(random() * names.length)]!], false))) break
     }
     const raised = await zombies()
     const healing = performance.now()
     await Promise.all([...people.values()].map((person) => person.stop()))
-    await until(HEAL_MILLIS, "a run is open long after the last kill", problems, async () => {
-      const heads = await Promise.all(names.map((name) => Runtime.runPromise(world.log.head(`main/${name}`))))
-      return heads.every((head) => decodeControl(head.control).runs.length === 0)
-    })
+    const heads = () => Promise.all(names.map((name) => Runtime.runPromise(world.log.head(`main/${name}`))))
+    const open = async () => (await heads()).flatMap(({ control }) => decodeControl(control).runs)
+    if (!(await until(HEAL_MILLIS, async () => (await open()).length === 0))) problems.push(stillOpen(await open()))
     const healedMillis = performance.now() - healing
-    await until(CATCH_UP_MILLIS, "a client is behind long after the last run ended", problems, async () => {
-      const heads = await Promise.all(names.map((name) => Runtime.runPromise(world.log.head(`main/${name}`))))
-      return names.every((name, n) => screens.get(name)!.every(({ thread }) => thread.view.offset === heads[n]!.offset))
-    })
+    const whole = async () => {
+      const ends = await heads()
+      return names.every((name, n) => screens.get(name)!.every(({ thread }) => thread.view.offset === ends[n]!.offset))
+    }
+    if (!(await until(CATCH_UP_MILLIS, whole))) problems.push("a client is behind long after the last run ended")
     // what iterates over events is told a turn after the view
     await sleep(100)
     await check(names, true)
     problems.push(...(await unrecorded(world)))
+    if (process.env["KDEBUG"]) for (const p of [world.gateway, world.server, ...world.workers]) console.log(p.name, p.process().said().slice(-3000))
     for (const { device, failed, thread } of all)
       if (failed() !== undefined) problems.push(`${device} in ${thread.thread}: ${String(failed())}`)
     const told = [...people.values()].flatMap((person) => person.told)
@@ -151,12 +157,22 @@ const raiseZombies = (world: World, times: number, random: () => number) => {
   return () => all
 }
 
-const until = async (millis: number, problem: string, problems: string[], holds: () => Promise<boolean>) => {
+/** False when it does not hold in time. */
+const until = async (millis: number, holds: () => Promise<boolean>): Promise<boolean> => {
   const end = Date.now() + millis
   while (!(await holds())) {
-    if (Date.now() > end) return void problems.push(problem)
-    await sleep(100)
+    if (Date.now() > end) return false
+    await sleep(20)
   }
+  return true
+}
+const stillOpen = (runs: readonly OpenRun[]): string => {
+  const states: Record<string, number> = {}
+  for (const { agent, due, epoch, status } of runs) {
+    const state = `${agent} ${status}${due < Date.now() ? ", late" : ""}, epoch ${epoch}`
+    states[state] = (states[state] ?? 0) + 1
+  }
+  return `runs are open long after the last kill: ${JSON.stringify(states)}`
 }
 
 const ALL = { limit: 1_000_000, maxBytes: 1024 * 1024 * 1024 }

@@ -17,6 +17,8 @@ export interface Person {
   readonly stop: () => Promise<void>
 }
 const AGENTS = ["writer", "rewriter", "booker", "rebooker", "waiter"]
+/** More at once in a thread are not begun: a slow machine gets less to do. */
+const MOST_RUNS = 4
 const BETWEEN_RETRIES_MILLIS = 100
 /** Nobody asks for longer: then the system is broken. */
 const GIVE_UP_MILLIS = 60_000
@@ -51,7 +53,7 @@ export const openPerson = (screens: readonly Screen[], options: { readonly rando
   }
 
   const start = async (): Promise<StartRun> => {
-    const input = { stepMillis: 20 + Math.floor(random() * 80), steps: 2 + Math.floor(random() * 8) }
+    const input = { stepMillis: 20 + Math.floor(random() * 80), steps: 2 + Math.floor(random() * 18) }
     const wanted: StartRun = { id: newId(), agent: pick(AGENTS), input, message: { id: newId(), parts: parts("Please.") } }
     const { agent, id, message } = wanted
     await everywhere((screen) =>
@@ -102,10 +104,14 @@ export const openPerson = (screens: readonly Screen[], options: { readonly rando
     else if (wish < 0.4) await steer(id)
     else if (wish < 0.5) await post()
   }
+  const unfinished = () =>
+    Math.max(...screens.map(({ thread }) => thread.view.runs.filter(({ state }) => state !== "finished").length))
   const live = async () => {
     while (!stopped) {
-      const working = work().finally(() => under.delete(working))
-      under.add(working)
+      if (unfinished() < MOST_RUNS) {
+        const working = work().finally(() => under.delete(working))
+        under.add(working)
+      }
       await sleep(pauseMillis * (0.5 + random()))
     }
     await Promise.all(under)
