@@ -145,8 +145,8 @@ export class Connection {
     if (this.ended) return
     const unacked = this.#unacked
     if (unacked !== undefined) {
-      const frame = '{"sequenceId":' + (unacked.last + 1) + "," + message.tail
-      if (!unacked.push(frame, message.bytes)) return this.end(CLOSE_POLICY, "SlowClient: too much is not acknowledged")
+      const frame = unacked.push(message)
+      if (frame === undefined) return this.end(CLOSE_POLICY, "SlowClient: too much is not acknowledged")
       this.send(frame)
     } else this.send(this.protocol === "json" ? message.frame : message.payload.plain)
   }
