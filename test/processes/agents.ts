@@ -83,6 +83,29 @@ export const makeAgents = (effects: string) => {
       onWorkerLost: "retry",
       run: (run, work) => book(run, work, true)
     }),
+    /** Asks before it books; suspends while nobody answers, and goes on elsewhere. */
+    defineAgent({
+      name: "asker",
+      input,
+      onBusy: "parallel",
+      onWorkerLost: "retry",
+      holdFor: 100,
+      run: async (run, { stepMillis }) => {
+        const approval = await run.ask.approval({ tool: "book", input: { step: 0 }, prompt: "Book it?" })
+        if (!approval.approved) return void (await run.text("Not booked. "))
+        const booked = await run.tool(
+          "book",
+          approval.input,
+          async (_, { call, key }) => {
+            note(run, { what: "ran", key, call, idempotent: true })
+            await wait(run, stepMillis)
+            return { key, call }
+          },
+          { approval, idempotent: true }
+        )
+        note(run, { what: "got", ...booked, idempotent: true })
+      }
+    }),
     /** One after the other; says nothing between its words, and ends when a person stops it. */
     defineAgent({
       name: "waiter",

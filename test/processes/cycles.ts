@@ -128,6 +128,7 @@ export const killCycles = async (options: CyclesOptions): Promise<CyclesReport> 
       seconds: Math.round((performance.now() - begun) / 1_000)
     }
   } finally {
+    for (const person of people.values()) person.close()
     await Promise.all(all.map((screen) => screen.close()))
     await world.close()
   }

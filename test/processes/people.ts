@@ -8,15 +8,16 @@ import type { Told } from "../../src/conformance/historyRecords.ts"
 import type { MessagePart } from "../../src/protocol/Event.ts"
 import type { Fault } from "../../src/protocol/Fault.ts"
 import type { StartRun } from "../../src/protocol/Exchange.ts"
-import type { Cancel, Steer } from "../../src/protocol/UserInterrupt.ts"
+import type { AnswerAsk, Cancel, Steer } from "../../src/protocol/UserInterrupt.ts"
 import type { Screen } from "./devices.ts"
 
 export interface Person {
   readonly told: readonly Told[]
-  /** Finishes what it is about; resolves when everything was answered. */
+  /** Begins no more runs; resolves when what it had begun to ask was answered. Asks of runs are answered still. */
   readonly stop: () => Promise<void>
+  readonly close: () => void
 }
-const AGENTS = ["writer", "rewriter", "booker", "rebooker", "waiter"]
+const AGENTS = ["writer", "rewriter", "booker", "rebooker", "asker", "asker", "waiter"]
 /** More at once in a thread are not begun: a slow machine gets less to do. */
 const MOST_RUNS = 4
 const BETWEEN_RETRIES_MILLIS = 100
@@ -28,6 +29,7 @@ export const openPerson = (screens: readonly Screen[], options: { readonly rando
   const { pauseMillis, random } = options
   const told: Told[] = []
   const under = new Set<Promise<unknown>>()
+  const answered = new Set<string>()
   let stopped = false
 
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!
@@ -96,6 +98,29 @@ export const openPerson = (screens: readonly Screen[], options: { readonly rando
       )
     )
   }
+  /** Every device answers every ask that it sees, each in its own way: one of them decides. */
+  const answer = (screen: Screen) => {
+    const { asks } = screen.thread.view
+    const seen = asks.find(({ answer: given, id }) => given === undefined && !answered.has(`${screen.device}/${id}`))
+    if (seen === undefined) return
+    answered.add(`${screen.device}/${seen.id}`)
+    const { digest, id: of, run } = seen
+    const id = newId()
+    const refuses = random() < 0.3
+    const said = refuses ? ({ type: "denied" } as const) : ({ type: "approved" } as const)
+    const interrupt: AnswerAsk = { kind: "answer", id, run, ask: of, answer: said, ...(digest && { digest }) }
+    const asking = sleep(random() * pauseMillis)
+      .then(() =>
+        ask(
+          screen,
+          ({ thread }) => (refuses ? thread.deny(seen, { id }) : thread.approve(seen, { id })),
+          (receipt) => ({ type: "interrupt", interrupt, answer: receipt })
+        )
+      )
+      .finally(() => under.delete(asking))
+    under.add(asking)
+  }
+  const stops = screens.map((screen) => screen.thread.subscribe(() => answer(screen)))
   const work = async () => {
     const { id } = await start()
     await sleep(random() * pauseMillis)
@@ -123,6 +148,7 @@ export const openPerson = (screens: readonly Screen[], options: { readonly rando
     stop: () => {
       stopped = true
       return living
-    }
+    },
+    close: () => stops.forEach((stop) => stop())
   }
 }

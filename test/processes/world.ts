@@ -32,6 +32,7 @@ export interface World {
   readonly log: ThreadLogService
   /** What agents noted so far, oldest first. */
   readonly effects: () => readonly Effect[]
+  /** Of another server or worker, of another release too. */
   readonly program: (settings: Pick<BackendSettings, "role" | "port">, programs?: Programs) => Program
   readonly close: () => Promise<void>
 }
@@ -62,12 +63,14 @@ export const openWorld = async (options: {
   readonly store: Store
   readonly workers: number
   readonly reconnectSpreadMillis?: number
+  /** Port of a router in front of the server, which clients and the gateway shall call instead. */
+  readonly routerPort?: number
 }): Promise<World> => {
   const { programs, store } = options
   const folder = mkdtempSync(join(tmpdir(), "throughline-world-"))
   const effects = join(folder, "effects")
   const [gatewayPort, serverPort] = [await freePort(), await freePort()]
-  const endpoint = `http://127.0.0.1:${serverPort}`
+  const endpoint = `http://127.0.0.1:${options.routerPort ?? serverPort}`
   const gateway = gatewayPrograms(options.gateway, programs, gatewayPort, `${endpoint}/upstream/${options.gateway}`)
 
   const program: World["program"] = (own, from = programs) => ({
