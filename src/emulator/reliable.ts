@@ -14,19 +14,31 @@ export class Unacked {
   #start = 0
   #bytes = 0
   #acked = 0
+  /** Sequence id of the newest frame that `next` gave. */
+  #taken = 0
   #last = 0
 
   get size(): number {
     return this.#messages.length - this.#start
   }
 
-  /** The frame under the next sequence id; undefined when the connection has to go because too much is unacknowledged. */
-  push(message: Message): string | undefined {
+  /** Keeps it under the next sequence id; false when the connection has to go because too much is unacknowledged. */
+  push(message: Message): boolean {
     this.#last++
     this.#messages.push(message)
     this.#bytes += message.bytes
-    const fits = this.size <= MAX_UNACKED_MESSAGES && this.#bytes <= MAX_UNACKED_BYTES
-    return fits ? frameOf(this.#last, message) : undefined
+    return this.size <= MAX_UNACKED_MESSAGES && this.#bytes <= MAX_UNACKED_BYTES
+  }
+
+  /** The oldest frame that was not taken yet. */
+  next(): string | undefined {
+    const message = this.#messages[this.#start + this.#taken - this.#acked]
+    return message === undefined ? undefined : '{"sequenceId":' + ++this.#taken + "," + message.tail
+  }
+
+  /** A recovered client has to get again what it did not acknowledge. */
+  rewind(): void {
+    this.#taken = this.#acked
   }
 
   /** Drops what the client has. `ahead`: it acknowledged what was never sent. `stale`: nothing new, or not a sequence id. */
@@ -41,6 +53,8 @@ export class Unacked {
     }
     this.#start = end
     this.#acked = sequenceId
+    // a recovered client may acknowledge what it has from before
+    this.#taken = Math.max(this.#taken, sequenceId)
     // Compact when half is empty: each element moves at most once on average.
     if (this.#start > 64 && this.#start * 2 > this.#messages.length) {
       this.#messages = this.#messages.slice(this.#start)
@@ -48,12 +62,4 @@ export class Unacked {
     }
     return "trimmed"
   }
-
-  /** What a recovered client has to get again, oldest first. */
-  *frames(): Iterable<string> {
-    for (let i = this.#start; i < this.#messages.length; i++)
-      yield frameOf(this.#acked + 1 + i - this.#start, this.#messages[i]!)
-  }
 }
-
-const frameOf = (sequenceId: number, message: Message): string => '{"sequenceId":' + sequenceId + "," + message.tail
