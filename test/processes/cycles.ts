@@ -43,8 +43,8 @@ export interface CyclesReport {
   readonly takeovers: number
   readonly acknowledged: number
   readonly entries: number
-  /** How often a client lost its connection. */
-  readonly cuts: number
+  /** How often a device had to open another socket. */
+  readonly reopened: number
   readonly restartMillis: number
   /** From the last kill until no run was open. */
   readonly healedMillis: number
@@ -68,7 +68,7 @@ export const killCycles = async (options: CyclesOptions): Promise<CyclesReport> 
   const world = await openWorld({ programs, gateway: options.gateway, store, workers: 3 })
   const names = Array.from({ length: options.threads }, (_, n) => `thread-${n}`)
   const devices = DEVICES.map((name) => openDevice(world.endpoint, name))
-  const screens = new Map<string, readonly Screen[]>(names.map((name) => [name, devices.map((open) => open(name))]))
+  const screens = new Map<string, readonly Screen[]>(names.map((name) => [name, devices.map((device) => device.open(name))]))
   const all = [...screens.values()].flat()
   const people = new Map<string, Person>()
   const breaches: Breach[] = []
@@ -122,7 +122,7 @@ export const killCycles = async (options: CyclesOptions): Promise<CyclesReport> 
       problems,
       ...(await summary(world.log, names)),
       acknowledged: told.filter(({ answer }) => answer?.ok === true).length,
-      cuts: all.reduce((sum, screen) => sum + screen.cuts(), 0),
+      reopened: devices.reduce((sum, device) => sum + device.opened() - 1, 0),
       restartMillis: Math.round(restarts.sort((a, b) => a - b)[Math.floor(restarts.length / 2)] ?? 0),
       healedMillis: Math.round(healedMillis),
       seconds: Math.round((performance.now() - begun) / 1_000)

@@ -6,6 +6,7 @@ import { azureWebPubSubClient } from "../../adapters/gateways/azure-web-pubsub/c
 import { wsClient } from "../../adapters/gateways/ws/client.ts"
 import { openThread, type Thread } from "../../src/client/index.ts"
 import { ThreadError } from "../../src/client/ThreadError.ts"
+import type { GatewayClient } from "../../src/client/GatewayClient.ts"
 import type { ClientRecord, LogRecord, Shown } from "../../src/conformance/historyRecords.ts"
 import type { Entry } from "../../src/protocol/Entry.ts"
 import type { View } from "../../src/protocol/View.ts"
@@ -13,8 +14,6 @@ import type { View } from "../../src/protocol/View.ts"
 export interface Screen {
   readonly device: string
   readonly thread: Thread
-  /** How often its connection was lost. */
-  readonly cuts: () => number
   /** What it showed so far; `log` holds all of it, or there is a breach. */
   readonly records: (log: LogRecord, options: { readonly final: boolean }) => readonly ClientRecord[]
   /** What went wrong with it that a person would have seen. */
@@ -28,29 +27,43 @@ interface Seen {
   id: string
 }
 
+export interface Device {
+  readonly open: (thread: string) => Screen
+  /** How often it had an open socket. */
+  readonly opened: () => number
+}
 /** All of a device's threads share a connection. */
-export const openDevice = (endpoint: string, name: string): ((thread: string) => Screen) => {
+export const openDevice = (endpoint: string, name: string): Device => {
   const token = () => name
-  return (thread) => openScreen(name, openThread({ endpoint, thread, token, gateways: [azureWebPubSubClient(), wsClient()] }))
+  let opened = 0
+  const counted = (client: GatewayClient): GatewayClient => ({
+    name: client.name,
+    connect: (grant, handlers) =>
+      client.connect(grant, {
+        ...handlers,
+        onOpen: () => {
+          opened++
+          handlers.onOpen()
+        }
+      })
+  })
+  const gateways = [azureWebPubSubClient(), wsClient()].map(counted)
+  return {
+    open: (thread) => openScreen(name, openThread({ endpoint, thread, token, gateways })),
+    opened: () => opened
+  }
 }
 
 const openScreen = (device: string, thread: Thread): Screen => {
   const seen: Seen[] = []
   const views: View[] = []
   let failure: unknown
-  let connection = "connecting"
-  let cuts = 0
   const stop = new AbortController()
 
   const reading = read(thread, stop.signal, seen).catch((error: unknown) => void (failure = error))
-  thread.subscribe((_, next) => {
-    if (connection === "live" && next !== "live" && next !== "closed") cuts++
-    connection = next
-  })
   return {
     device,
     thread,
-    cuts: () => cuts,
     failed: () => failure,
     records: (log, { final }) => {
       const shown: Shown[] = []
