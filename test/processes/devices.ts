@@ -31,26 +31,33 @@ export interface Device {
   readonly open: (thread: string) => Screen
   /** How often it had an open socket. */
   readonly opened: () => number
+  /** How often it gave one up. */
+  readonly gaveUp: () => number
 }
 /** All of a device's threads share a connection. */
 export const openDevice = (endpoint: string, name: string): Device => {
   const token = () => name
-  let opened = 0
+  let [opened, gaveUp] = [0, 0]
   const counted = (client: GatewayClient): GatewayClient => ({
     name: client.name,
-    connect: (grant, handlers) =>
-      client.connect(grant, {
-        ...handlers,
-        onOpen: () => {
-          opened++
-          handlers.onOpen()
-        }
-      })
+    connect: (grant, handlers) => {
+      const onOpen = () => {
+        opened++
+        handlers.onOpen()
+      }
+      const connection = client.connect(grant, { ...handlers, onOpen })
+      const close = () => {
+        gaveUp++
+        connection.close()
+      }
+      return { ...connection, close }
+    }
   })
   const gateways = [azureWebPubSubClient(), wsClient()].map(counted)
   return {
     open: (thread) => openScreen(name, openThread({ endpoint, thread, token, gateways })),
-    opened: () => opened
+    opened: () => opened,
+    gaveUp: () => gaveUp
   }
 }
 
