@@ -7,7 +7,7 @@
 import { createBackend } from "throughline"
 import { serve, startWorker } from "throughline/node"
 import { makeAgents } from "./agents.ts"
-import { HUB, type BackendSettings, type GatewaySettings, type StoreSettings } from "./settings.ts"
+import { HUB, QUEUE, TABLE, type BackendSettings, type GatewaySettings, type StoreSettings } from "./settings.ts"
 
 const storeOf = async (store: StoreSettings) => {
   switch (store.kind) {
@@ -16,9 +16,18 @@ const storeOf = async (store: StoreSettings) => {
       const { sqliteQueue } = await import("throughline/adapters/queues/sqlite")
       return { log: sqliteLog({ file: store.file }), queue: sqliteQueue({ file: store.file }) }
     }
-    case "redis":
-    case "azurite":
-      throw new Error(`no ${store.kind} yet`)
+    case "redis": {
+      const { redisLog } = await import("throughline/adapters/logs/redis")
+      const { redisQueue } = await import("throughline/adapters/queues/redis")
+      return { log: redisLog({ url: store.url }), queue: redisQueue({ url: store.url }) }
+    }
+    case "azurite": {
+      const { connectionString } = store
+      const { tablesLog } = await import("throughline/adapters/logs/azure-tables")
+      const { storageQueue } = await import("throughline/adapters/queues/azure-storage-queue")
+      const log = tablesLog({ connectionString }, { table: TABLE })
+      return { log, queue: storageQueue({ connectionString, queueName: QUEUE }) }
+    }
   }
 }
 const gatewayOf = async (gateway: GatewaySettings) => {

@@ -58,6 +58,8 @@ export const bundle = async (options: { readonly periods: "real" | "short"; read
     target: "node22",
     outExtension: { ".js": ".mjs" },
     conditions: ["throughline-source"],
+    // stores that an older release has not
+    external: options.root === undefined ? [] : ["throughline/adapters/*/redis"],
     // what is CommonJS among the dependencies asks for Node's own modules
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     plugins: periods === "short" ? [shortPeriods] : [],

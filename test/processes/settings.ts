@@ -19,3 +19,6 @@ export interface BackendSettings {
   readonly reconnectSpreadMillis?: number
 }
 export const HUB = "throughline"
+/** Names of Azure's table and queue. */
+export const TABLE = "threads"
+export const QUEUE = "jobs"
