@@ -121,9 +121,7 @@ export const makeWriters = Effect.fnUntraced(function* (options: WritersOptions)
       }
     }).pipe(
       Scope.provide(scope),
-      Effect.catch((error) =>
-        Effect.as(Effect.logWarning(`cannot listen for interrupts: ${error.message}`), undefined)
-      )
+      Effect.catch((error) => Effect.as(Effect.logWarning(`cannot listen for interrupts: ${error.message}`), undefined))
     )
 
   const listen = Effect.fnUntraced(function* (thread: ThreadKey) {

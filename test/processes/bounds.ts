@@ -17,13 +17,20 @@ const shows = async (screen: Screen, fits: (view: View) => boolean): Promise<voi
   })
   stop()
 }
-const start = async ({ thread }: Screen, agent: string, input: { readonly stepMillis: number; readonly steps: number }) => {
+const start = async (
+  { thread }: Screen,
+  agent: string,
+  input: { readonly stepMillis: number; readonly steps: number }
+) => {
   const id = newId()
   const answer = await thread.start(agent, input, { id })
   if (!answer.ok) throw new Error(answer.error.message)
   return (view: View) => view.runs.find((run) => run.id === id)
 }
-const inWorld = async <T>(programs: Programs, use: (world: World, screen: Screen, device: Device) => Promise<T>): Promise<T> => {
+const inWorld = async <T>(
+  programs: Programs,
+  use: (world: World, screen: Screen, device: Device) => Promise<T>
+): Promise<T> => {
   const world = await openWorld({ programs, gateway: "azure-web-pubsub", store: await openSqlite(), workers: 2 })
   const device = openDevice(world.endpoint, "ann")
   const screen = device.open("thread")
@@ -66,7 +73,9 @@ export const lostEnd = (programs: Programs) =>
   })
 const logEnds = async ({ endpoint }: World): Promise<number> => {
   for (;;) {
-    const answer = await fetch(`${endpoint}/threads/thread/entries?after=0`, { headers: { authorization: "Bearer bob" } })
+    const answer = await fetch(`${endpoint}/threads/thread/entries?after=0`, {
+      headers: { authorization: "Bearer bob" }
+    })
     if ((await answer.text()).includes("run.finished")) return performance.now()
     await sleep(10)
   }

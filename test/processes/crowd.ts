@@ -108,7 +108,11 @@ export interface CrowdReport {
 const WINDOW_MILLIS = 100
 
 /** A gateway that ends every socket and is away for a while, as when it is started anew. */
-export const simulatedCrowd = async (options: { readonly clients: number; readonly awayMillis: number; readonly seed: number }) => {
+export const simulatedCrowd = async (options: {
+  readonly clients: number
+  readonly awayMillis: number
+  readonly seed: number
+}) => {
   const { awayMillis, clients, seed } = options
   const clock = crowdClock(seed)
   const backend = fakeBackend(clock)

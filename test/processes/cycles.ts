@@ -5,7 +5,8 @@
  * Checked for one thread after each cycle and for all of them at the end, by the history checker.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import * as Runtime from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { checkHistory } from "../../src/conformance/history.ts"
 import type { Breach, LogRecord, SideEffect } from "../../src/conformance/historyRecords.ts"
 import type { Entry } from "../../src/protocol/Entry.ts"
@@ -68,7 +69,9 @@ export const killCycles = async (options: CyclesOptions): Promise<CyclesReport> 
   const world = await openWorld({ programs, gateway: options.gateway, store, workers: 3 })
   const names = Array.from({ length: options.threads }, (_, n) => `thread-${n}`)
   const devices = DEVICES.map((name) => openDevice(world.endpoint, name))
-  const screens = new Map<string, readonly Screen[]>(names.map((name) => [name, devices.map((device) => device.open(name))]))
+  const screens = new Map<string, readonly Screen[]>(
+    names.map((name) => [name, devices.map((device) => device.open(name))])
+  )
   const all = [...screens.values()].flat()
   const people = new Map<string, Person>()
   const breaches: Breach[] = []
@@ -97,7 +100,7 @@ export const killCycles = async (options: CyclesOptions): Promise<CyclesReport> 
     const raised = await zombies()
     const healing = performance.now()
     await Promise.all([...people.values()].map((person) => person.stop()))
-    const heads = () => Promise.all(names.map((name) => Runtime.runPromise(world.log.head(`main/${name}`))))
+    const heads = () => Promise.all(names.map((name) => ask(world.log.head(`main/${name}`))))
     const open = async () => (await heads()).flatMap(({ control }) => decodeControl(control).runs)
     if (!(await until(HEAL_MILLIS, async () => (await open()).length === 0))) problems.push(stillOpen(await open()))
     const healedMillis = performance.now() - healing
@@ -110,7 +113,9 @@ export const killCycles = async (options: CyclesOptions): Promise<CyclesReport> 
     await sleep(100)
     await check(names, true)
     problems.push(...(await unrecorded(world)))
-    if (process.env["KDEBUG"]) for (const p of [world.gateway, world.server, ...world.workers]) console.log(p.name, p.process().said().slice(-3000))
+    if (process.env["KDEBUG"])
+      for (const p of [world.gateway, world.server, ...world.workers])
+        console.log(p.name, p.process().said().slice(-3000))
     for (const { device, failed, thread } of all)
       if (failed() !== undefined) problems.push(`${device} in ${thread.thread}: ${String(failed())}`)
     const told = [...people.values()].flatMap((person) => person.told)
@@ -176,9 +181,13 @@ const stillOpen = (runs: readonly OpenRun[]): string => {
   return `runs are open long after the last kill: ${JSON.stringify(states)}`
 }
 
+/** A store that was just killed is asked until it is back. */
+const ask = <A, E>(effect: Effect.Effect<A, E>): Promise<A> =>
+  Effect.runPromise(Effect.retry(effect, { schedule: Schedule.spaced(50), times: 200 }))
+
 const ALL = { limit: 1_000_000, maxBytes: 1024 * 1024 * 1024 }
 const readLog = async (log: ThreadLogService, thread: string): Promise<LogRecord> => {
-  const { entries, head } = await Runtime.runPromise(log.read(thread, 0, ALL))
+  const { entries, head } = await ask(log.read(thread, 0, ALL))
   return { thread, logId: head.logId, entries }
 }
 
@@ -198,7 +207,12 @@ const checkThreads = async (options: {
   for (const name of names) {
     const log = await readLog(world.log, `main/${name}`)
     const ahead = views.get(name)!.filter((offset) => offset > log.entries.length)
-    if (ahead.length > 0) breaches.push({ invariant: "gapless", thread: name, problem: `a view is at ${ahead[0]}, the log at ${log.entries.length}` })
+    if (ahead.length > 0)
+      breaches.push({
+        invariant: "gapless",
+        thread: name,
+        problem: `a view is at ${ahead[0]}, the log at ${log.entries.length}`
+      })
     const clients = screens.get(name)!.flatMap((screen) => screen.records(log, { final }))
     breaches.push(
       ...checkHistory({
@@ -213,16 +227,18 @@ const checkThreads = async (options: {
   return breaches
 }
 const sideEffects = (world: World): readonly SideEffect[] =>
-  world.effects().flatMap(({ call, epoch, idempotent, key, run, thread, what }) =>
-    what === "ran" ? [{ thread: `main/${thread}`, run, epoch, key, call, idempotent }] : []
-  )
+  world
+    .effects()
+    .flatMap(({ call, epoch, idempotent, key, run, thread, what }) =>
+      what === "ran" ? [{ thread: `main/${thread}`, run, epoch, key, call, idempotent }] : []
+    )
 
 /** Results that an agent was given and that the log does not hold. */
 const unrecorded = async (world: World): Promise<readonly string[]> => {
   const missing: string[] = []
   for (const { key, run, thread, what } of world.effects()) {
     if (what === "ran") continue
-    const note = await Runtime.runPromise(world.log.note(`main/${thread}`, `step/${run}/${key.slice(run.length + 1)}`))
+    const note = await ask(world.log.note(`main/${thread}`, `step/${run}/${key.slice(run.length + 1)}`))
     if (note === undefined) missing.push(`the result of ${key} was given and is not recorded`)
   }
   return missing

@@ -25,7 +25,10 @@ const BETWEEN_RETRIES_MILLIS = 100
 const GIVE_UP_MILLIS = 60_000
 
 /** Works in one thread, at several devices. */
-export const openPerson = (screens: readonly Screen[], options: { readonly random: () => number; readonly pauseMillis: number }): Person => {
+export const openPerson = (
+  screens: readonly Screen[],
+  options: { readonly random: () => number; readonly pauseMillis: number }
+): Person => {
   const { pauseMillis, random } = options
   const told: Told[] = []
   const under = new Set<Promise<unknown>>()
@@ -56,7 +59,12 @@ export const openPerson = (screens: readonly Screen[], options: { readonly rando
 
   const start = async (): Promise<StartRun> => {
     const input = { stepMillis: 20 + Math.floor(random() * 80), steps: 2 + Math.floor(random() * 18) }
-    const wanted: StartRun = { id: newId(), agent: pick(AGENTS), input, message: { id: newId(), parts: parts("Please.") } }
+    const wanted: StartRun = {
+      id: newId(),
+      agent: pick(AGENTS),
+      input,
+      message: { id: newId(), parts: parts("Please.") }
+    }
     const { agent, id, message } = wanted
     await everywhere((screen) =>
       ask(

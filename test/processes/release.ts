@@ -16,7 +16,11 @@ const OURS = ["backend.ts", "agents.ts", "settings.ts"]
 export const bundleRelease = async (commit: string, periods: "real" | "short"): Promise<Programs> => {
   const root = mkdtempSync(join(tmpdir(), "throughline-release-"))
   try {
-    const archive = execFileSync("git", ["archive", commit], { cwd: ROOT, maxBuffer: 2 ** 28, stdio: ["ignore", "pipe", "pipe"] })
+    const archive = execFileSync("git", ["archive", commit], {
+      cwd: ROOT,
+      maxBuffer: 2 ** 28,
+      stdio: ["ignore", "pipe", "pipe"]
+    })
     execFileSync("tar", ["-x", "-C", root], { input: archive })
     symlinkSync(join(ROOT, "node_modules"), join(root, "node_modules"))
     mkdirSync(join(root, "test/processes"), { recursive: true })

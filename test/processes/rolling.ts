@@ -34,7 +34,13 @@ const AGENTS = ["writer", "booker", "rebooker", "booker", "rewriter"]
 
 export const roll = async (from: Programs, to: Programs): Promise<RollingReport> => {
   const routerPort = await freePort()
-  const world = await openWorld({ programs: from, gateway: "azure-web-pubsub", store: await openSqlite(), workers: WORKERS, routerPort })
+  const world = await openWorld({
+    programs: from,
+    gateway: "azure-web-pubsub",
+    store: await openSqlite(),
+    workers: WORKERS,
+    routerPort
+  })
   const router = await openRouter(routerPort)
   const old = (await world.server.process().ready)["url"] as string
   router.set([old])
@@ -73,7 +79,8 @@ export const roll = async (from: Programs, to: Programs): Promise<RollingReport>
     await start("booker", 1)
 
     const until = Date.now() + END_MILLIS
-    const heads = () => Promise.all(screens.map(({ thread }) => Runtime.runPromise(world.log.head(`main/${thread.thread}`))))
+    const heads = () =>
+      Promise.all(screens.map(({ thread }) => Runtime.runPromise(world.log.head(`main/${thread.thread}`))))
     for (;;) {
       const now = await heads()
       const ended = now.every(({ control }) => decodeControl(control).runs.length === 0)
@@ -88,7 +95,9 @@ export const roll = async (from: Programs, to: Programs): Promise<RollingReport>
     let takeovers = 0
     for (const screen of screens) {
       const thread = `main/${screen.thread.thread}`
-      const { entries, head } = await Runtime.runPromise(world.log.read(thread, 0, { limit: 1_000_000, maxBytes: 2 ** 30 }))
+      const { entries, head } = await Runtime.runPromise(
+        world.log.read(thread, 0, { limit: 1_000_000, maxBytes: 2 ** 30 })
+      )
       const log = { thread, logId: head.logId, entries }
       const clients = screen.records(log, { final: true })
       const mine = told.filter((one) => one.thread === thread)
