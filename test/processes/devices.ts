@@ -9,13 +9,12 @@ import { ThreadError } from "../../src/client/ThreadError.ts"
 import type { GatewayClient } from "../../src/client/GatewayClient.ts"
 import type { ClientRecord, LogRecord, Shown } from "../../src/conformance/historyRecords.ts"
 import type { Entry } from "../../src/protocol/Entry.ts"
-import type { View } from "../../src/protocol/View.ts"
 
 export interface Screen {
   readonly device: string
   readonly thread: Thread
-  /** What it showed so far; `log` holds all of it, or there is a breach. */
-  readonly records: (log: LogRecord, options: { readonly final: boolean }) => readonly ClientRecord[]
+  /** What it showed until now; the log, read afterwards, holds all of it, or there is a breach. */
+  readonly records: (options: { readonly final: boolean }) => (log: LogRecord) => readonly ClientRecord[]
   /** What went wrong with it that a person would have seen. */
   readonly failed: () => unknown
   readonly close: () => Promise<void>
@@ -63,7 +62,6 @@ export const openDevice = (endpoint: string, name: string): Device => {
 
 const openScreen = (device: string, thread: Thread): Screen => {
   const seen: Seen[] = []
-  const views: View[] = []
   let failure: unknown
   const stop = new AbortController()
 
@@ -72,27 +70,28 @@ const openScreen = (device: string, thread: Thread): Screen => {
     device,
     thread,
     failed: () => failure,
-    records: (log, { final }) => {
-      const shown: Shown[] = []
+    records: ({ final }) => {
       // the last one may be incomplete: its events come one by one
-      for (const one of final ? seen : seen.slice(0, -1)) {
-        if (one.events !== undefined) {
-          const stored = log.entries[one.offset - 1]
-          const same = stored !== undefined && JSON.stringify((JSON.parse(stored.body) as Entry).events) === one.events
-          one.id = same ? stored.id : `other events: ${one.events.slice(0, 400)}`
-          if (same) one.events = undefined
-        }
-        shown.push({ type: "entry", logId: log.logId, offset: one.offset, id: one.id })
+      const until = final ? seen.length : seen.length - 1
+      const { view } = thread
+      const { id, logId, offset } = view
+      return (log) => {
+        const shown = seen.slice(0, until).map((one): Shown => {
+          if (one.events !== undefined) {
+            const stored = log.entries[one.offset - 1]
+            const same =
+              stored !== undefined && JSON.stringify((JSON.parse(stored.body) as Entry).events) === one.events
+            one.id = same ? stored.id : `other events: ${one.events.slice(0, 400)}`
+            if (same) one.events = undefined
+          }
+          return { type: "entry", logId: log.logId, offset: one.offset, id: one.id }
+        })
+        const looked: Shown = { type: "view", logId, offset, id, view }
+        return [
+          { client: `${device} (events)`, thread: log.thread, shown },
+          { client: `${device} (view)`, thread: log.thread, shown: [looked], ...(final ? { view } : {}) }
+        ]
       }
-      views.push(thread.view)
-      const looks = views.splice(0).map((view): Shown => {
-        const { id, logId, offset } = view
-        return { type: "view", logId, offset, id, view }
-      })
-      return [
-        { client: `${device} (events)`, thread: log.thread, shown },
-        { client: `${device} (views)`, thread: log.thread, shown: looks, ...(final ? { view: thread.view } : {}) }
-      ]
     },
     close: async () => {
       stop.abort()

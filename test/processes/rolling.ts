@@ -95,11 +95,12 @@ export const roll = async (from: Programs, to: Programs): Promise<RollingReport>
     let takeovers = 0
     for (const screen of screens) {
       const thread = `main/${screen.thread.thread}`
+      const recordsIn = screen.records({ final: true })
       const { entries, head } = await Runtime.runPromise(
         world.log.read(thread, 0, { limit: 1_000_000, maxBytes: 2 ** 30 })
       )
       const log = { thread, logId: head.logId, entries }
-      const clients = screen.records(log, { final: true })
+      const clients = recordsIn(log)
       const mine = told.filter((one) => one.thread === thread)
       breaches.push(...checkHistory({ logs: [log], clients, told: mine, effects: [], healed: true }))
       for (const { body } of entries)
