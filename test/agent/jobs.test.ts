@@ -10,7 +10,7 @@ import type { ThreadLogService } from "../../src/ports/ThreadLog.ts"
 import { flush, logOn, makeWorld, pass, passUntil, processOn, START } from "../writer/world.ts"
 import { memoryStore } from "../../adapters/logs/memory/log.ts"
 import { TestClock } from "effect/testing"
-import { agentOf, ended, gate, job, makeBackends, typesOf } from "./world.ts"
+import { aborted, agentOf, ended, gate, job, makeBackends, typesOf } from "./world.ts"
 
 describe("a job", () => {
   it.effect("that comes twice, to two workers at once, makes one run", () =>
@@ -83,6 +83,32 @@ describe("a job", () => {
       yield* pass(15_100, 100)
       assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 1, ended: 0 })
       assert.deepStrictEqual(yield* ended(yield* world.work(world.second)), { type: "finished", outcome: "completed" })
+    })
+  )
+  it.effect("that nobody takes is handed out again less and less often, by each sweeper", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([agentOf("a", async () => "done")])
+      yield* world.start("r", "a")
+      yield* pass(15_100, 100)
+      for (let second = 0; second < 240; second += 5) {
+        yield* world.first.backend.sweep
+        yield* pass(5_000, 1_000)
+      }
+      // at 15, 30, 60, 120 s and the one of the start itself
+      assert.isAtMost(world.jobs.length, 6)
+      assert.isAtLeast(world.jobs.length, 4)
+      assert.deepStrictEqual(yield* ended(yield* world.work(world.second)), { type: "finished", outcome: "completed" })
+    })
+  )
+  it.effect("begins its run also while the gateway is away, and hears a cancel all the same", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([agentOf("a", (run) => aborted(run))], { away: true })
+      yield* world.start("r", "a")
+      const working = yield* world.work(world.second)
+      yield* passUntil(() => typesOf(world.events()).includes("run.started"), 1_000)
+      yield* world.interrupt({ kind: "cancel", run: "r" })
+      yield* ended(working, 2_000)
+      assert.deepStrictEqual(world.outcomes("r"), [{ type: "cancelled" }])
     })
   )
   it.effect("of a run whose agent no worker knows ends the run and says so", () =>
