@@ -20,7 +20,7 @@ import { sweep, type Swept } from "../agent/sweep.ts"
 import { work, type Worked } from "../agent/worker.ts"
 import type { Counters } from "../writer/Counters.ts"
 import { makeGroups } from "../writer/Groups.ts"
-import { makeWriters } from "../writer/Writers.ts"
+import { makeWriters, monotonicMillis } from "../writer/Writers.ts"
 import { handle } from "./handler.ts"
 import type { ServerServices } from "./ServerServices.ts"
 
@@ -85,7 +85,7 @@ const make = Effect.fnUntraced(function* (options: BackendOptions) {
     access,
     writers,
     nextId: next,
-    now: () => clock.currentTimeMillisUnsafe(),
+    now: monotonicMillis(clock),
     fork: Effect.runForkWith(yield* Effect.context<never>()),
     context: options.context,
     origins: new Set(options.origins),

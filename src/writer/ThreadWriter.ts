@@ -7,6 +7,7 @@
  * What the events mean is `thread/decide`'s; when to look at the log without a reason is `Writers`'.
  */
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import type * as Fiber from "effect/Fiber"
 import type { Event, Id } from "../protocol/Event.ts"
 import { fault, type Fault } from "../protocol/Fault.ts"
@@ -37,7 +38,7 @@ export interface WriterServices {
   readonly gateway: GatewayService
   readonly groups: Groups
   readonly nextId: () => string
-  /** This process's clock, epoch milliseconds; only differences of it are used. */
+  /** Milliseconds that never jump; only differences of them are used. */
   readonly now: () => number
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly counters: Counters
@@ -77,6 +78,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   const lines = new Set<AttachedLine>()
   let head: Head | undefined
   let control: Control = emptyControl
+  /** What the store's clock said, and when it did. */
+  let told = -Infinity
   let headSeenAt = 0
   let stale = true
   /** The head was read for the turn that begins. */
@@ -100,13 +103,14 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     counters
   })
 
-  /** The store's clock, as far as the last reply tells. Never goes back. */
-  const storeNow = () => (lastAt = Math.max(lastAt, head === undefined ? now() : head.now + (now() - headSeenAt)))
+  /** The store's clock, as far as the last reply tells; 0 before the first. Never goes back. */
+  const storeNow = () => (lastAt = Math.max(lastAt, Math.floor(told + (now() - headSeenAt))))
 
   const setHead = (next: Head, appended?: Control) => {
     if (appended !== undefined) control = appended
     else if (head?.tag !== next.tag || head.logId !== next.logId) control = decodeControl(next.control)
     head = next
+    told = next.now
     headSeenAt = now()
     stale = false
     for (const line of lines) {
@@ -212,7 +216,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   const standAside = Effect.gen(function* () {
     const until = now() + KNOCK_MILLIS
     while (othersTurn() && now() < until) {
-      yield* Effect.sleep(4 + Math.random() * 12)
+      yield* Effect.sleep(4 + (yield* Random.next) * 12)
       yield* readHead(() => false)
     }
   })
@@ -278,7 +282,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       if (reason._tag === "LogUnavailable" || reason._tag === "LogFull") {
         // agents wait for the log; people are told, and may send the same id again
         trouble = fault(reason._tag === "LogFull" ? "STORE_FULL" : "STORE_UNAVAILABLE", message)
-        return Effect.sleep(100 + Math.random() * 200)
+        return Effect.flatMap(Random.next, (drawn) => Effect.sleep(100 + drawn * 200))
       }
       const code =
         reason._tag === "RecordTooLarge" ? "TOO_LARGE" : reason._tag === "LogCorrupt" ? "STORE_CORRUPT" : "INTERNAL"

@@ -1,0 +1,122 @@
+/**
+ * Agents that do what their input says, so that a plan decides it: text, tools, steps, steering, children, mistakes.
+ *
+ * Each tool tells what it really did, whatever becomes of its answer.
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec"
+import type { Json, JsonObject } from "../../src/protocol/Json.ts"
+import { defineAgent, type Agent, type AgentOptions } from "../../src/agent/defineAgent.ts"
+import type { CustomEvents, Run } from "../../src/agent/Run.ts"
+import { AgentError } from "../../src/agent/RunAborted.ts"
+import type { Stage } from "./process.ts"
+
+export type Op =
+  | { readonly op: "text" | "think"; readonly text: string }
+  | { readonly op: "status" | "state" | "listen" | "history" | "source"; readonly text: string }
+  | { readonly op: "wait"; readonly millis: number; readonly heedless?: boolean }
+  | {
+      readonly op: "tool"
+      readonly name: string
+      readonly millis: number
+      readonly idempotent?: boolean
+      readonly fails?: boolean
+    }
+  | { readonly op: "step"; readonly name: string; readonly ops: readonly Op[] }
+  | { readonly op: "child"; readonly agent: string; readonly ops: readonly Op[] }
+  | { readonly op: "fail"; readonly text: string }
+
+const anything: StandardSchemaV1<JsonObject, JsonObject> = {
+  "~standard": { version: 1, vendor: "simulation", validate: (value) => ({ value: value as JsonObject }) }
+}
+const result: StandardSchemaV1<Json, Json> = {
+  "~standard": { version: 1, vendor: "simulation", validate: (value) => ({ value: value as Json }) }
+}
+
+const perform = async (run: Run<CustomEvents, Stage>, ops: readonly Op[]): Promise<number> => {
+  const { didRun, sleep } = run.context
+  let done = 0
+  for (const op of ops) {
+    switch (op.op) {
+      case "text":
+        await run.text(`${op.text} `)
+        break
+      case "think":
+        await run.reasoning(`${op.text} `)
+        break
+      case "status":
+        run.status(op.text)
+        break
+      case "source":
+        run.source({ title: op.text })
+        break
+      case "state":
+        run.state().set({ said: op.text, epoch: run.epoch })
+        break
+      case "listen":
+        for (const { text } of await run.steered()) await run.text(`heard ${text} `)
+        break
+      case "history":
+        await run.history({ limit: 5 })
+        break
+      case "wait":
+        await sleep(op.millis, op.heedless === true ? undefined : run.signal)
+        break
+      case "fail":
+        throw new AgentError(op.text)
+      case "tool": {
+        const { fails = false, idempotent = false, millis, name } = op
+        const answer = run.tool(
+          name,
+          { name, millis },
+          async (input, { call, key, progress, signal }) => {
+            didRun({ run: run.id, epoch: run.epoch, key, call, input, idempotent })
+            if (millis > 100) progress({ label: "working" })
+            await sleep(millis, signal)
+            if (fails) throw new AgentError(`${name} failed`)
+            return { did: name }
+          },
+          { idempotent }
+        )
+        // an agent goes on after a tool that failed, and not after one whose outcome is not known
+        await answer.catch((error: unknown) => {
+          if (!(error instanceof AgentError)) throw error
+        })
+        break
+      }
+      case "step":
+        await run.step(op.name, () => perform(run, op.ops))
+        break
+      case "child": {
+        const answer = run.call({ name: op.agent, ...byName.get(op.agent) }, { ops: op.ops as unknown as Json })
+        await answer.catch((error: unknown) => {
+          if (!(error instanceof AgentError)) throw error
+        })
+        break
+      }
+    }
+    done++
+  }
+  return done
+}
+
+type Options = Partial<
+  Pick<AgentOptions<typeof anything, typeof result, CustomEvents, Stage>, "onBusy" | "onWorkerLost" | "deadline">
+>
+const agent = (name: string, options: Options): Agent =>
+  defineAgent<typeof anything, typeof result, CustomEvents, Stage>({
+    name,
+    input: anything,
+    output: result,
+    ...options,
+    run: async (run, input) => ({ done: await perform(run as never, input["ops"] as unknown as readonly Op[]) })
+  }) as Agent
+
+export const AGENTS: readonly Agent[] = [
+  agent("plain", { onBusy: "queue" }),
+  agent("sturdy", { onBusy: "queue", onWorkerLost: "retry" }),
+  agent("eager", { onBusy: "parallel", onWorkerLost: "retry" }),
+  agent("newest", { onBusy: "replace" }),
+  agent("solo", { onBusy: "reject", onWorkerLost: "retry" }),
+  agent("hasty", { onBusy: "queue", onWorkerLost: "retry", deadline: 4_000 })
+]
+const byName = new Map(AGENTS.map((one) => [one.name, one]))
