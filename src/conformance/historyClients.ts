@@ -13,8 +13,9 @@ export const checkClients = (
   for (const { client, shown, view } of clients) {
     let position: Shown | undefined
     for (const each of shown) {
-      if (each.type === "view") taken.push({ who: `the view that ${client} took`, at: each, view: each.view })
-      else checkEntry(client, position, each, logs, report)
+      if (each.type === "view") {
+        if (each.view !== undefined) taken.push({ who: `the view that ${client} took`, at: each, view: each.view })
+      } else checkEntry(client, position, each, logs, report)
       position = each
     }
     if (view === undefined) continue

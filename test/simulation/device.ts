@@ -22,7 +22,13 @@ export interface Device {
   readonly connection: Connection
   readonly wake: () => void
 }
-export const createDevice = (world: World, name: string, user: string, hub: Hub, fetch: Fetch): Device => {
+export const createDevice = (
+  world: World,
+  name: string,
+  user: string,
+  hub: Hub,
+  fetchFor: (party: Party, user: string) => Fetch
+): Device => {
   const party = world.party(name)
   const wakes = new Set<() => void>()
   const environment: Environment = {
@@ -37,7 +43,12 @@ export const createDevice = (world: World, name: string, user: string, hub: Hub,
       return () => wakes.delete(wake)
     }
   }
-  const request = createRequest({ endpoint: "http://simulated", token: () => user, fetch, environment })
+  const request = createRequest({
+    endpoint: "http://simulated",
+    token: () => user,
+    fetch: fetchFor(party, user),
+    environment
+  })
   return {
     party,
     user,
@@ -68,12 +79,18 @@ export const openTab = (world: World, name: string, device: Device, thread: stri
   let last: { readonly logId: string; readonly offset: number; readonly id: string } = { logId: "", offset: 0, id: "" }
   const follower: Follower = follow({ thread, request, connection, environment })
   const { followed } = follower
+  let resets = 0
   follower.onEntry((entry) => {
+    const taken = followed.counters.resets
+    // a view that was taken is not shown before what was held beyond it is applied
+    if (taken !== resets) shown.push({ type: "view", logId: entry.logId, offset: entry.offset - 1, id: entry.prev })
+    resets = taken
     last = { logId: entry.logId, offset: entry.offset, id: entry.id }
     shown.push({ type: "entry", ...last, text: JSON.stringify(entry) })
   })
   followed.subscribe((view) => {
     if (view.logId === last.logId && view.offset === last.offset && view.id === last.id) return
+    resets = followed.counters.resets
     last = { logId: view.logId, offset: view.offset, id: view.id }
     shown.push({ type: "view", ...last, view })
     world.trace?.(`${name} takes the view at ${view.logId}/${view.offset}`)

@@ -72,9 +72,7 @@ export const createHub = (world: World, faults: Faults, latency: Chance, upstrea
       },
       publish: (group, frame) =>
         io.call("gateway publish", (answer) => {
-          const reply = (exit: Exit.Exit<void, GatewayError>) => {
-            world.after(undefined, half(), () => answer(exit))
-          }
+          const reply = (exit: Exit.Exit<void, GatewayError>) => answer(exit, half() * 2)
           const send = () => world.after(undefined, half(), () => publish(group, frame))
           if (faults.strikes("gateway throttles"))
             return reply(fails(new GatewayThrottled({ retryAfterMillis: latency.between(50, 3_000) })))
@@ -83,7 +81,7 @@ export const createHub = (world: World, faults: Faults, latency: Chance, upstrea
           if (faults.strikes("gateway hangs")) return
           if (faults.strikes("gateway unavailable but sent"))
             return reply(fails(new GatewayUnavailable({ cause: "simulated" })))
-          world.after(undefined, half(), () => reply(Exit.void))
+          reply(Exit.void)
         }),
       grant: ({ groups, principal, ttlMillis }) =>
         Effect.succeed({
@@ -114,7 +112,7 @@ export const createHub = (world: World, faults: Faults, latency: Chance, upstrea
             io.call<void, never>("gateway join", (answer) => {
               world.after(undefined, half(), () => {
                 current.groups[what](group)
-                world.after(undefined, half(), () => answer(Exit.void))
+                answer(Exit.void, half())
               })
             })
           return { join: (group) => change("add", group), leave: (group) => change("delete", group) }

@@ -30,10 +30,14 @@ export interface Ports {
   readonly gateway: (io: Io) => GatewayService
   readonly queue: (io: Io) => JobQueueService
 }
-/** How a process asks somebody else: `send` is done at the other side, which answers whenever and if it wants. */
+/** How a process asks somebody else: what `send` begins answers once, if at all; the answer
+ * is under way for `millis`. */
 export interface Io {
   readonly party: Party
-  readonly call: <A, E>(what: string, send: (answer: (exit: Exit.Exit<A, E>) => void) => void) => Effect.Effect<A, E>
+  readonly call: <A, E>(
+    what: string,
+    send: (answer: (exit: Exit.Exit<A, E>, millis: number) => void) => void
+  ) => Effect.Effect<A, E>
 }
 export interface Process {
   readonly party: Party
@@ -120,10 +124,10 @@ export const startProcess = (options: {
         if (party.state === "dead") return
         world.trace?.(`${name} → ${what}`)
         let answered = false
-        send((exit) => {
+        send((exit, millis) => {
           if (answered) return
           answered = true
-          world.after(party, 0, () => resume(exit))
+          world.after(party, millis, () => resume(exit))
         })
         boundary(process, "after")
       })

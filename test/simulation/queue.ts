@@ -36,7 +36,7 @@ export const createQueue = (world: World, faults: Faults, latency: Chance): Queu
         world.after(undefined, half(), () => {
           if (!fails) work()
           const failed = Exit.fail(new QueueError({ operation, cause: "simulated" }))
-          world.after(undefined, half(), () => answer(fails ? failed : Exit.void))
+          answer(fails ? failed : Exit.void, half())
         })
       })
     const deliveryOf = (entry: Waiting): Delivery => {
@@ -82,7 +82,7 @@ export const createQueue = (world: World, faults: Faults, latency: Chance): Queu
           const give = (deliveries: readonly Delivery[]) => {
             takers.delete(take)
             timeout.run = undefined
-            world.after(undefined, half(), () => answer(Exit.succeed(deliveries)))
+            answer(Exit.succeed(deliveries), half())
           }
           const take = () => {
             if (io.party.state === "dead") return void takers.delete(take)

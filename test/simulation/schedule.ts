@@ -14,7 +14,7 @@ import { createHub } from "./gateway.ts"
 import { CLIENTS, type Action, type Plan } from "./plan.ts"
 import { createQueue } from "./queue.ts"
 import { createStore } from "./store.ts"
-import { createWorld } from "./world.ts"
+import { createWorld, type Party } from "./world.ts"
 
 export interface Played {
   readonly history: History
@@ -64,7 +64,7 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
     }
   })
   const fetchFor =
-    (user: string): Fetch =>
+    (party: Party, user: string): Fetch =>
     (url, init) =>
       new Promise((resolve, reject) => {
         const request: LightRequest = {
@@ -76,10 +76,10 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
         const half = () => latency.between(1, 15)
         const lost = faults.strikes("request lost")
         const unheard = faults.strikes("answer lost")
-        if (lost) return void world.after(undefined, half(), () => reject(new Error("reset")))
+        if (lost) return void world.after(party, half(), () => reject(new Error("reset")))
         world.after(undefined, half(), () =>
           backends.request(request, (answer) =>
-            world.after(undefined, half(), () => {
+            world.after(party, half(), () => {
               if (unheard || answer === undefined) return reject(new Error("reset"))
               const headers = answer.retryAfter === null ? {} : { "retry-after": answer.retryAfter }
               resolve(new Response(answer.text, { status: answer.status, headers }))
@@ -88,15 +88,16 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
         )
       })
 
+  const people = world.party("people")
   const devices: Device[] = []
   const tabs: Tab[] = []
   const tabOf = new Map<number, Tab>()
   const join = (client: number) => {
     if (tabOf.get(client)?.isOpen() === true) return
     const user = USERS[client % USERS.length]!
-    // the first two are tabs of one browser
-    const shared = client === 1 ? tabOf.get(0)?.device : undefined
-    const device = shared ?? createDevice(world, `d${client}.${tabs.length}`, user, hub, fetchFor(user))
+    // two and two are tabs of one browser
+    const shared = client === 1 || client === 3 ? tabOf.get(client - 1)?.device : undefined
+    const device = shared ?? createDevice(world, `d${client}.${tabs.length}`, user, hub, fetchFor)
     if (shared === undefined) devices.push(device)
     const tab = openTab(world, `c${client}.${tabs.length}`, device, THREAD, told)
     tabs.push(tab)
@@ -158,7 +159,7 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
         if (device === undefined || device.party.state !== "up") return
         faults.count("device asleep")
         world.freeze(device.party)
-        return void world.after(undefined, action.millis, () => {
+        return void world.after(people, action.millis, () => {
           world.thaw(device.party)
           device.wake()
         })
@@ -183,7 +184,7 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
     }
   }
   for (const action of plan.actions) {
-    world.after(undefined, action.at, () => {
+    world.after(people, action.at, () => {
       world.trace?.(`— ${JSON.stringify(action).slice(0, 300)}`)
       perform(action)
     })

@@ -83,8 +83,7 @@ export const createStore = (world: World, faults: Faults, latency: Chance, skewM
       io.call<A, LogError>(`store ${operation}`, (answer) => {
         const fails = faults.strikes("store unavailable")
         later(wait(), () => {
-          const exit = fails ? unavailable(operation) : atOnce(work)
-          later(half(), () => answer(exit))
+          answer(fails ? unavailable(operation) : atOnce(work), half())
         })
       })
     const unknown: AppendResult = { _tag: "Unknown", cause: "simulated" }
@@ -93,10 +92,7 @@ export const createStore = (world: World, faults: Faults, latency: Chance, skewM
       durability: inner.durability,
       append: (thread, request) =>
         io.call("store append", (answer) => {
-          const reply = (exit: Exit.Exit<AppendResult, LogError>, millis = half()) => {
-            later(millis, () => answer(exit))
-          }
-          const lost = () => reply(Exit.succeed(unknown), latency.between(5, 300))
+          const lost = () => answer(Exit.succeed(unknown), latency.between(5, 300))
           if (faults.strikes("store unavailable") || faults.strikes("store unknown before")) return lost()
           const copies = faults.strikes("store duplicates") ? 2 : 1
           if (faults.strikes("store late")) {
@@ -108,7 +104,7 @@ export const createStore = (world: World, faults: Faults, latency: Chance, skewM
             const exit = append(thread, request)
             if (copies > 1) later(latency.between(1, LATE_MILLIS), () => append(thread, request))
             if (forgets) lost()
-            else reply(exit)
+            else answer(exit, half())
           })
         }),
       knock: (thread, by) => ask("knock", inner.knock(thread, by)),

@@ -22,6 +22,7 @@ export interface Timer {
 export interface World {
   /** Milliseconds since 1970, of no party's clock. */
   readonly now: () => number
+  /** Without a party it is the network's: `run` may settle no promise and touch no fiber. */
   readonly after: (party: Party | undefined, millis: number, run: () => void) => Timer
   readonly party: (name: string) => Party
   readonly freeze: (party: Party) => void
@@ -107,11 +108,11 @@ export const createWorld = (seed: number, trace?: (line: string) => void): World
     push(timer)
     return timer
   }
-  /** Does the next thing; answers false when there is none until then. */
-  const step = (until: number): boolean => {
+  /** Lets the next party do its next thing, after what the network did before it; answers false when there is none. */
+  const step = (until: number, done: () => boolean): boolean => {
     for (;;) {
       const first = heap[0]
-      if (first === undefined || first.at > until) return false
+      if (first === undefined || first.at > until || done()) return false
       pop()
       const { party, run } = first
       if (run === undefined || party?.state === "dead") continue
@@ -123,7 +124,8 @@ export const createWorld = (seed: number, trace?: (line: string) => void): World
       first.run = undefined
       happened++
       run()
-      return true
+      // what belongs to nobody is the network's, and nothing there waits for a promise
+      if (party !== undefined) return true
     }
   }
 
@@ -149,7 +151,7 @@ export const createWorld = (seed: number, trace?: (line: string) => void): World
         const until = time + millis
         const turn = () => {
           try {
-            if (!done() && step(until)) return queueMicrotask(soon)
+            if (step(until, done)) return queueMicrotask(soon)
             if (!done()) time = until
             resolve()
           } catch (error) {
