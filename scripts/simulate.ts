@@ -1,52 +1,78 @@
-import "../test/simulation/globals.ts"
-import { guard, unguard } from "../test/simulation/globals.ts"
-const { play } = await import("../test/simulation/schedule.ts")
-const { planOf } = await import("../test/simulation/plan.ts")
-const seed = Number(process.argv[2] ?? 1),
-  n = Number(process.argv[3] ?? 1),
-  trace = process.argv[4] === "trace"
-const t = performance.now()
-let happened = 0,
-  virtual = 0,
-  entries = 0,
-  breaches = 0
-let last = 0
-const outcomes: Record<string, number> = {},
-  struck: Record<string, number> = {}
-for (let s = seed; s < seed + n; s++) {
-  guard()
-  let r
-  try {
-    r = await play(planOf(s), trace ? console.log : undefined)
-  } catch (e) {
-    unguard()
-    console.log(s, e)
-    continue
+/**
+ * `npm run simulate`: plays schedules of the deterministic simulation.
+ *
+ *     npm run simulate -- --schedules 20000 --seed 1          seeds 1, 2, …; says what struck and what came of it
+ *     npm run simulate -- --schedules 20000 --seed 1 --json   the last line is {"schedules":…,"breaches":…,"seed":…}
+ *     npm run simulate -- --schedules 1 --seed 856 --trace    what happened in one schedule; made smaller if it fails
+ */
+import { parseArgs } from "node:util"
+import { INVARIANTS, type Breach } from "../src/conformance/historyRecords.ts"
+import { replayOf, simulate } from "../test/simulation/simulate.ts"
+
+const { values } = parseArgs({
+  options: {
+    schedules: { type: "string", default: "20000" },
+    seed: { type: "string", default: "1" },
+    threads: { type: "string" },
+    json: { type: "boolean", default: false },
+    trace: { type: "boolean", default: false }
   }
-  unguard()
-  if (s % 200 === 0) {
-    const c = process.cpuUsage()
-    console.log(
-      s,
-      "cpu/schedule",
-      ((c.user + c.system - last) / 200_000).toFixed(2),
-      "at",
-      (performance.now() - t).toFixed(0)
-    )
-    last = c.user + c.system
-  }
-  happened += r.happened
-  virtual += r.virtualMillis
-  entries += r.history.logs.reduce((a, l) => a + l.entries.length, 0)
-  if (r.breaches.length) {
-    breaches++
-    console.log(s, r.breaches.slice(0, 4))
-  }
-  for (const [k, v] of Object.entries(r.outcomes)) outcomes[k] = (outcomes[k] ?? 0) + v
-  for (const [k, v] of Object.entries(r.struck)) struck[k] = (struck[k] ?? 0) + v!
+})
+const countOf = (name: "schedules" | "seed" | "threads", text: string): number => {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value > 0) return value
+  console.error(`--${name} must be a whole number from 1`)
+  process.exit(2)
 }
-console.log(
-  { ms: (performance.now() - t) / n, happened: happened / n, virtual: virtual / n, entries: entries / n, breaches },
-  outcomes,
-  struck
-)
+const schedules = countOf("schedules", values.schedules)
+const seed = countOf("seed", values.seed)
+
+const say = (breaches: readonly Breach[]) => {
+  for (const { invariant, problem, thread } of breaches.slice(0, 10))
+    console.log(`  ${invariant} (${INVARIANTS[invariant]}), thread ${thread}: ${problem}`)
+}
+/** Played in this thread, so that it can be followed, and made smaller if it fails. */
+const trace = async () => {
+  const { guard, unguard } = await import("../test/simulation/globals.ts")
+  const [{ planOf }, { play }, { shrink }] = await Promise.all([
+    import("../test/simulation/plan.ts"),
+    import("../test/simulation/schedule.ts"),
+    import("../test/simulation/shrink.ts")
+  ])
+  const lines: string[] = []
+  guard()
+  let plan = planOf(seed)
+  const { breaches } = await play(plan)
+  if (breaches.length > 0) plan = await shrink(plan, new Set(breaches.map(({ invariant }) => invariant)))
+  const { breaches: left } = await play(plan, (line) => lines.push(line))
+  unguard()
+  console.log(lines.join("\n"))
+  if (left.length > 0) {
+    console.log(
+      `\nThe smallest plan that fails has ${plan.actions.length} actions and these faults: ${JSON.stringify(plan.rates)}`
+    )
+    say(left)
+  }
+  return left.length > 0 ? 1 : 0
+}
+const many = async () => {
+  const { failed, happened, outcomes, struck, virtualMillis } = await simulate({
+    schedules,
+    seed,
+    ...(values.threads === undefined ? {} : { threads: countOf("threads", values.threads) })
+  })
+  for (const one of failed.slice(0, 20)) {
+    console.log(`seed ${one.seed}: ${replayOf(one.seed)}`)
+    say(one.breaches)
+  }
+  if (!values.json) {
+    console.log("faults that struck:", struck)
+    console.log("outcomes:", outcomes)
+    const per = (sum: number) => Math.round(sum / schedules)
+    console.log(`${per(happened)} things happened in ${per(virtualMillis)} virtual ms per schedule`)
+  }
+  return failed.length
+}
+const breaches = values.trace ? await trace() : await many()
+console.log(JSON.stringify({ schedules, breaches, seed }))
+process.exitCode = breaches === 0 ? 0 : 1

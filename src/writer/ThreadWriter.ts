@@ -196,6 +196,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   /** The next turn decides anew on the head that came back; twice in a row, it is made sure that it is our turn. */
   const lost = (next: Head) =>
     Effect.suspend(() => {
+      // notes of another history say nothing about this one
+      if (next.logId !== head?.logId) asked.clear()
       setHead(next)
       fresh = true
       losses++

@@ -35,6 +35,8 @@ globalThis.Response = LightResponse as never
 
 /** While a schedule runs. */
 export const guard = () => {
+  // nobody reads the stacks of the errors that a schedule is full of
+  Error.stackTraceLimit = 0
   Date.now = refuse("the real time")
   Math.random = refuse("real chance")
   globalThis.setTimeout = refuse("a real timer") as never
@@ -43,6 +45,7 @@ export const guard = () => {
   crypto.getRandomValues = refuse("real chance")
 }
 export const unguard = () => {
+  Error.stackTraceLimit = 10
   Date.now = real.now
   Math.random = real.random
   globalThis.setTimeout = real.setTimeout

@@ -113,7 +113,7 @@ const actionsOf = (chance: Chance): readonly Action[] => {
     else actions.push({ at, do: kind, client: device(), id, run, ...(chance.strikes(0.2) ? { late: true } : {}) })
   }
   start()
-  const steps = 5 + chance.int(12)
+  const steps = 4 + chance.int(10)
   const faulty = chance.strikes(0.7)
   for (let n = 0; n < steps; n++) {
     at += chance.strikes(0.2) ? chance.between(0, 3_000) : chance.between(0, 200)
@@ -154,10 +154,10 @@ const plannedOf = (chance: Chance): Planned => {
 
 const opsOf = (chance: Chance, depth: number): readonly Op[] => {
   const ops: Op[] = []
-  const count = 1 + chance.int(depth === 2 ? 6 : 3)
+  const count = 1 + chance.int(depth === 2 ? 5 : 3)
   for (let n = 0; n < count; n++) {
     const text = chance.pick(WORDS)
-    const millis = chance.pick([0, 5, 40, 300, 1_200])
+    const millis = chance.pick([0, 5, 20, 80, 400])
     const drawn = chance.int(20)
     if (drawn < 6) ops.push({ op: "text", text })
     else if (drawn < 7) ops.push({ op: "think", text })
@@ -170,7 +170,7 @@ const opsOf = (chance: Chance, depth: number): readonly Op[] => {
     else if (drawn < 18 && depth > 0) ops.push({ op: "step", name: text, ops: opsOf(chance, depth - 1) })
     else if (drawn < 19 && depth > 0) ops.push({ op: "child", agent: "eager", ops: opsOf(chance, depth - 1) })
     else if (chance.strikes(0.3)) ops.push({ op: "fail", text })
-    else ops.push({ op: "wait", millis: chance.pick([2_000, 6_000, 12_000]) })
+    else ops.push({ op: "wait", millis: chance.pick([600, 600, 600, 1_500, 1_500, 6_000, 12_000]) })
   }
   return ops
 }

@@ -35,8 +35,7 @@ export const createQueue = (world: World, faults: Faults, latency: Chance): Queu
         const fails = faults.strikes("queue unavailable")
         world.after(undefined, half(), () => {
           if (!fails) work()
-          const failed = Exit.fail(new QueueError({ operation, cause: "simulated" }))
-          answer(fails ? failed : Exit.void, half())
+          answer(fails ? Exit.fail(new QueueError({ operation, cause: "simulated" })) : Exit.void, half())
         })
       })
     const deliveryOf = (entry: Waiting): Delivery => {
