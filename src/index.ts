@@ -3,7 +3,8 @@
  * With Effect: `throughline/effect`. Node host: `throughline/node`. Browser: `throughline/client`.
  */
 export { defineAgent, type Agent, type AgentOptions } from "./agent/defineAgent.ts"
-export { AgentError, OutcomeUnknown, ReplayDiverged, RunAborted } from "./agent/RunAborted.ts"
+export type { Answered, Approval, Approved, Ask, AskOptions, AskSchemas, Reply, Unanswered } from "./agent/Ask.ts"
+export { AgentError, ApprovalMismatch, Denied, OutcomeUnknown, ReplayDiverged, RunAborted } from "./agent/RunAborted.ts"
 export type {
   CallContext,
   CustomEvents,
@@ -20,5 +21,5 @@ export type { Swept } from "./agent/sweep.ts"
 export type { Worked } from "./agent/worker.ts"
 export { createBackend, type BackendHandle, type CreateBackendOptions } from "./server/createBackend.ts"
 export type { BackendOptions } from "./server/Backend.ts"
-export type { Action, Principal } from "./ports/Access.ts"
+export type { Action, AskedAbout, Principal } from "./ports/Access.ts"
 export type { Counters } from "./writer/Counters.ts"

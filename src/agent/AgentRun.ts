@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { defineAgent, type Agent, type AgentOptions } from "./defineAgent.ts"
+import type { Approval, AskOptions, AskSchemas, Reply } from "./Ask.ts"
 import type { CustomEvents, HistoryMessage, Run, Steering, ToolContext } from "./Run.ts"
 import type { Json } from "../protocol/Json.ts"
 
@@ -24,8 +25,23 @@ export interface AgentRunService {
     name: string,
     input: I,
     execute: (input: I, context: ToolContext) => Effect.Effect<O, E, R>,
-    options?: { readonly key?: string; readonly idempotent?: boolean; readonly title?: string }
+    options?: {
+      readonly key?: string
+      readonly idempotent?: boolean
+      readonly title?: string
+      /** Asks people first; a denial is a defect: ask with `ask.approval` and pass it on to handle one. */
+      readonly approve?: true | AskOptions
+      readonly approval?: Approval<I>
+    }
   ) => Effect.Effect<O, E, R>
+  readonly ask: {
+    readonly approval: <I extends Json>(
+      options: AskOptions & { readonly tool: string; readonly input: I }
+    ) => Effect.Effect<Approval<I>>
+    readonly input: (name: string, options?: AskOptions) => Effect.Effect<Reply<unknown>>
+    readonly choice: (options: Parameters<Run["ask"]["choice"]>[0]) => Effect.Effect<Reply<string>>
+    readonly tool: (name: string, input: Json, options?: AskOptions) => Effect.Effect<Reply<unknown>>
+  }
   readonly step: <A extends Json | void, E, R>(name: string, body: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly steered: Effect.Effect<readonly Steering[]>
   readonly history: Effect.Effect<readonly HistoryMessage[]>
@@ -33,7 +49,7 @@ export interface AgentRunService {
 export class AgentRun extends Context.Service<AgentRun, AgentRunService>()("throughline/agent/AgentRun") {}
 
 export interface EffectAgentOptions<In extends StandardSchemaV1, Out extends StandardSchemaV1, R> extends Omit<
-  AgentOptions<In, Out, CustomEvents, unknown>,
+  AgentOptions<In, Out, CustomEvents, unknown, AskSchemas>,
   "run"
 > {
   readonly run: (input: StandardSchemaV1.InferOutput<In>) => Effect.Effect<StandardSchemaV1.InferInput<Out>, unknown, R>
@@ -52,7 +68,7 @@ export const makeAgent = <
   Exclude<R, AgentRun>
 > =>
   Effect.map(Effect.context<Exclude<R, AgentRun>>(), (context) =>
-    defineAgent<In, Out, CustomEvents>({
+    defineAgent<In, Out, CustomEvents, unknown, AskSchemas>({
       ...options,
       run: async (run, input) => {
         const program = Effect.provideService(options.run(input), AgentRun, serviceOf(run as unknown as Run))
@@ -72,6 +88,12 @@ const serviceOf = (run: Run): AgentRunService => ({
   text: (delta) => Effect.promise(() => run.text(delta)),
   reasoning: (delta) => Effect.promise(() => run.reasoning(delta)),
   tool: (name, input, execute, options) => recorded((body) => run.tool(name, input, body, options), execute),
+  ask: {
+    approval: (options) => Effect.promise(() => run.ask.approval(options) as Promise<Approval<never>>),
+    input: (name, options) => Effect.promise(() => run.ask.input(name, options)),
+    choice: (options) => Effect.promise(() => run.ask.choice(options)),
+    tool: (name, input, options) => Effect.promise(() => run.ask.tool(name, input, options))
+  },
   step: (name, body) =>
     recorded(
       (inner) => run.step(name, (context) => inner(undefined, context)),

@@ -15,6 +15,10 @@ export interface AgentServices {
   /** Milliseconds that never jump; only differences of them are used. */
   readonly now: () => number
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  /** Runs that this process works on hear when it is to let go of them. Answers how to stop listening. */
+  readonly onDrain: (listener: () => void) => () => void
+  /** Has every run suspend at its next recorded call, to go on in another process. For good. */
+  readonly drain: () => void
   /** Handed to every agent as `run.context`. */
   readonly context: unknown
 }

@@ -19,6 +19,7 @@ import type {
 } from "../protocol/Event.ts"
 import type { Json, JsonObject } from "../protocol/Json.ts"
 import type { Principal } from "../ports/Access.ts"
+import type { Approval, Ask, AskOptions, AskSchemas } from "./Ask.ts"
 
 /** One message of the thread so far, as a model would want it. */
 export interface HistoryMessage {
@@ -77,7 +78,7 @@ export interface StateDoc {
 export type CustomEvents = Readonly<Record<string, StandardSchemaV1>>
 
 // oxlint-disable-next-line typescript/no-empty-object-type -- no events of its own
-export interface Run<Events extends CustomEvents = {}, Context = unknown> {
+export interface Run<Events extends CustomEvents = {}, Context = unknown, Asks extends AskSchemas = AskSchemas> {
   readonly id: Id
   readonly thread: string
   readonly epoch: number
@@ -110,9 +111,23 @@ export interface Run<Events extends CustomEvents = {}, Context = unknown> {
       readonly key?: string
       readonly idempotent?: boolean
       readonly title?: string
-      /** What people see of the result; default all of it. */ readonly show?: (output: O) => Json
+      /** What people see of the result; default all of it. */
+      readonly show?: (output: O) => Json
+      /** Asks people first: runs with the input that was approved, or rejects with `Denied`. */
+      readonly approve?: true | AskOptions
+      /** What `run.ask.approval` answered: checked again here against `input`, and used up. */
+      readonly approval?: Approval<I>
     }
   ) => Promise<O>
+  /** What people are asked: to approve, to answer, to choose, to execute a tool. */
+  readonly ask: Ask<Asks>
+  /** Keeps a value of the author's own: a later epoch may go on from it instead of from the first line. */
+  readonly checkpoint: (value: Json) => Promise<void>
+  /**
+   * The newest checkpoint of an earlier epoch; `undefined` if there is none. Whoever calls it says that the function
+   * goes on from there: calls made before the checkpoint are not made again.
+   */
+  readonly resumedFrom: () => Json | undefined
   readonly state: (doc?: string) => StateDoc
   /** One of the agent's own events, checked against its schema; throws `BAD_SHAPE` at the call. */
   readonly emit: <K extends keyof Events & string>(

@@ -6,6 +6,7 @@
  * - `CANCELLED`: a person stopped the run; finish tidily, what is said within the grace is kept
  * - `EPOCH_FENCED`, `RUN_TERMINAL`: another worker has the run, or it has ended; nothing said now is kept
  * - `DEADLINE_EXCEEDED`: the run or its host ran out of time
+ * - `SUSPENDED`: the run goes on in a later epoch, from its first line; nothing said now is kept
  */
 export class RunAborted extends Error {
   readonly code: string
@@ -34,6 +35,23 @@ export class OutcomeUnknown extends Error {
     super(`"${name}" began before its worker died; look up what became of it by its key, or declare it idempotent`)
     this.name = "OutcomeUnknown"
     this.key = key
+  }
+}
+/** What a tool was to be called with is not what was approved, or the approval was used before. Nothing was done. */
+export class ApprovalMismatch extends Error {
+  readonly code = "APPROVAL_MISMATCH"
+  constructor(name: string) {
+    super(`"${name}" is not called: what was approved is something else, or was used before`)
+    this.name = "ApprovalMismatch"
+  }
+}
+/** A person did not allow the call: refused, out of time, or withdrawn. Shown to the people who watch. */
+export class Denied extends AgentError {
+  readonly why: "denied" | "expired" | "withdrawn"
+  constructor(name: string, why: "denied" | "expired" | "withdrawn", reason?: string) {
+    super(`"${name}" was not allowed: ${reason ?? why}`)
+    this.name = "Denied"
+    this.why = why
   }
 }
 /** A resumed run made another call than the one that was recorded at the same place. */

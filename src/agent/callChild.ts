@@ -1,7 +1,8 @@
 /**
  * Sub-agents: a child run in the same thread, executed by the same worker, as a recorded call of its parent.
  *
- * The child's id follows from the parent's and the call's key, so that a parent that is taken again finds it.
+ * The child's id follows from the parent's and the call's key, so that a parent that is taken again finds it. It has
+ * no job: it suspends with its parent, and its parent's next epoch takes it on. PROTOCOL.md#suspend
  */
 import * as Effect from "effect/Effect"
 import { v5 } from "uuid"
@@ -9,13 +10,18 @@ import type { Id, RunOutcome } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
 import type { Principal } from "../ports/Access.ts"
 import type { ThreadKey } from "../ports/ThreadLog.ts"
+import { runOf } from "../thread/control.ts"
+import { decodeControl } from "../thread/decide.ts"
+import { digestOf } from "../writer/digest.ts"
+import { persist } from "../writer/settle.ts"
 import type { AgentServices } from "./AgentServices.ts"
 import type { Agent } from "./defineAgent.ts"
-import { digestOf } from "../writer/digest.ts"
-import { resultNotes, type RecordedCalls } from "./recordedCalls.ts"
-import { readStart } from "./readStart.ts"
-import { AgentError, OutcomeUnknown, RunAborted } from "./RunAborted.ts"
-import type { Taken } from "./Taken.ts"
+import type { Hold } from "./hold.ts"
+import type { RecordedCalls } from "./recordedCalls.ts"
+import { resultNotes } from "./recordedNotes.ts"
+import { readNotes, readStart } from "./readStart.ts"
+import { AgentError, OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
+import type { Executed, Taken } from "./Taken.ts"
 
 /** Names the ids that are derived from a parent and a key. */
 const CHILD_NAMESPACE = "5f0c1b52-6c1e-5b7e-9d0a-3f1f0f6f2b11"
@@ -23,22 +29,35 @@ const CHILD_NAMESPACE = "5f0c1b52-6c1e-5b7e-9d0a-3f1f0f6f2b11"
 interface Parent {
   readonly thread: ThreadKey
   readonly run: Id
+  readonly epoch: number
   readonly by: Principal
   readonly signal: AbortSignal
   readonly calls: Pick<RecordedCalls, "recorded">
+  readonly hold: Hold
 }
+type Execute = (services: AgentServices, agent: Agent, taken: Taken) => Promise<Executed>
+
 export const callChild = async (
   services: AgentServices,
   parent: Parent,
   call: { readonly child: Agent; readonly input: Json; readonly key: string },
-  execute: (services: AgentServices, agent: Agent, taken: Taken) => Promise<RunOutcome | undefined>
+  execute: Execute
 ): Promise<Json | void> => {
-  const { child, input, key } = call
+  const before = parent.calls.recorded(call.key)
+  if (before !== undefined) return resultOf(call.child, before.output as unknown as RunOutcome)
+  return parent.hold.fly(() => startChild(services, parent, call, execute))
+}
+
+const startChild = async (
+  services: AgentServices,
+  parent: Parent,
+  { child, input, key }: { readonly child: Agent; readonly input: Json; readonly key: string },
+  execute: Execute
+): Promise<Json | void> => {
   const { thread } = parent
-  const before = parent.calls.recorded(key)
-  if (before !== undefined) return resultOf(child, before.output as unknown as RunOutcome)
   const run = v5(`${parent.run}/${key}`, CHILD_NAMESPACE)
   const writer = services.writers.get(thread)
+  await parent.hold.gate()
   const started = await Effect.runPromise(
     writer.submit({
       type: "start",
@@ -50,22 +69,29 @@ export const callChild = async (
       principal: parent.by as unknown as Json
     })
   )
-  if (!started.ok) throw new RunAborted(started.fault.code, started.fault.message)
-  const taken = await Effect.runPromise(writer.submit({ type: "take", run, epoch: 1 }))
-  // begun by an earlier worker of the parent, and not finished
-  if (!taken.ok || taken.answer.type !== "taken") throw new OutcomeUnknown(child.name, `${parent.run}/${key}`)
+  if (!started.ok) {
+    const { code, message } = started.fault
+    throw code === "DUPLICATE_DIFFERENT" ? new ReplayDiverged(child.name) : new RunAborted(code, message)
+  }
+  const unknown = () => new OutcomeUnknown(child.name, `${parent.run}/${key}`)
+  const head = await Effect.runPromise(persist(services.log.head(thread), () => parent.signal.aborted))
+  const epoch = (runOf(decodeControl(head.control), run)?.epoch ?? 0) + 1
+  const taken = await Effect.runPromise(writer.submit({ type: "take", run, epoch, parentEpoch: parent.epoch }))
+  // it ended under an earlier worker, whose parent did not hear of it
+  if (!taken.ok || taken.answer.type !== "taken") throw unknown()
   const start = await Effect.runPromise(readStart(services.log, thread, run))
-  if (start === undefined) throw new OutcomeUnknown(child.name, `${parent.run}/${key}`)
+  if (start === undefined) throw unknown()
+  const notes = epoch === 1 ? [] : await Effect.runPromise(readNotes(services.log, thread, run))
   const outcome = await execute(services, child, {
     thread,
     run,
-    epoch: 1,
+    epoch,
     start,
-    notes: [],
-    parentSignal: parent.signal,
+    notes,
+    parent: { signal: parent.signal, hold: parent.hold },
     notesAtEnd: (end) => resultNotes(parent.run, key, end as unknown as Json)
   })
-  if (outcome === undefined) throw new OutcomeUnknown(child.name, `${parent.run}/${key}`)
+  if (outcome === "fenced" || outcome === "suspended") throw unknown()
   return resultOf(child, outcome)
 }
 

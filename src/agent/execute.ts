@@ -1,47 +1,54 @@
 /**
  * Executes one run that was taken: calls the agent's function, hears interrupts meanwhile, and writes its end.
  *
- * Promises: the run ends exactly once, as completed, cancelled or failed, unless it is fenced, and then says
- * nothing more. `run.signal` has aborted before the end of a cancelled run is written. A function that does not
+ * Promises: the run ends exactly once, as completed, cancelled or failed, unless it is fenced or suspended, and then
+ * says nothing more. `run.signal` has aborted before the end of a cancelled run is written. A function that does not
  * stop is left behind: nothing it says after the end is kept.
  */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import type { Event, RunOutcome, Usage } from "../protocol/Event.ts"
+import type { Event, Id, RunOutcome, Usage } from "../protocol/Event.ts"
 import { fault, type Fault } from "../protocol/Fault.ts"
-import type { Json } from "../protocol/Json.ts"
-import { jsonFault } from "../protocol/JsonValue.ts"
 import { LEASE_MILLIS } from "../protocol/Limits.ts"
+import { askKey, type Decided } from "../thread/command.ts"
 import type { OpenRun } from "../thread/control.ts"
 import { nameOf } from "../writer/draft.ts"
 import { persist } from "../writer/settle.ts"
 import { readView } from "../writer/readView.ts"
 import type { AgentServices } from "./AgentServices.ts"
+import { makeAskFace } from "./askFace.ts"
+import { makeAsks } from "./asks.ts"
 import { callChild } from "./callChild.ts"
 import type { Agent } from "./defineAgent.ts"
 import { enqueueAnswered } from "./enqueue.ts"
-import { makeRunInterrupts, readSteering } from "./interrupts.ts"
-import { faultOfError, makeRun } from "./makeRun.ts"
+import { makeHold, type Member } from "./hold.ts"
+import { makeRunInterrupts, readAfterRun, readSteering } from "./interrupts.ts"
+import { makeRun } from "./makeRun.ts"
 import { makeOutput } from "./Output.ts"
 import { makeRecordedCalls } from "./recordedCalls.ts"
-import { OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
-import { check } from "./standardSchema.ts"
-import type { Taken } from "./Taken.ts"
+import { parkedKey } from "./recordedNotes.ts"
+import { callAgent, runFault } from "./runOutcome.ts"
+import { RunAborted } from "./RunAborted.ts"
+import type { Executed, Taken } from "./Taken.ts"
+import { makeTimers } from "./timers.ts"
 
-/** Answers how the run ended; `undefined` when it was fenced: it goes on, or has ended, elsewhere. */
-export const execute = async (services: AgentServices, agent: Agent, taken: Taken): Promise<RunOutcome | undefined> => {
-  const { epoch, run: id, start, thread } = taken
+/** Of its host's time a run keeps this much for what is under way, a quarter at most: later it begins no call. */
+const HOST_MARGIN_MILLIS = 30_000
+
+export const execute = async (services: AgentServices, agent: Agent, taken: Taken): Promise<Executed> => {
+  const { epoch, hostMillis, parent, run: id, start, thread } = taken
   const { fork, log, nextId, now } = services
   const writer = services.writers.get(thread)
   const controller = new AbortController()
   const interrupts = makeRunInterrupts()
   const usage: Usage[] = []
-  const timers: Fiber.Fiber<unknown, unknown>[] = []
-  let forced: (outcome: RunOutcome | undefined) => void
+  const timers = makeTimers(fork)
+  const { after } = timers
+  let forced: (outcome: RunOutcome | "fenced") => void
   /** Resolves when the run must end although its function has not. */
-  const mustEnd = new Promise<RunOutcome | undefined>((resolve) => (forced = resolve))
+  const mustEnd = new Promise<RunOutcome | "fenced">((resolve) => (forced = resolve))
   let cancelled: RunOutcome | undefined
   let finishing = false
+  let seen: OpenRun | undefined
 
   const abort = (code: string, message: string) => {
     if (!controller.signal.aborted) controller.abort(new RunAborted(code, message))
@@ -49,18 +56,16 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
   const fence = (problem: Fault) => {
     if (finishing) return
     abort(problem.code, problem.message)
-    forced(undefined)
-  }
-  const after = (millis: number, then: () => void) => {
-    timers.push(fork(Effect.andThen(Effect.sleep(Math.max(0, millis)), Effect.sync(then))))
+    forced("fenced")
   }
   const cancel = (reason: string | undefined, graceMillis: number) => {
     cancelled ??= { type: "cancelled", ...(reason === undefined ? {} : { reason }) }
     abort("CANCELLED", reason ?? "a person stopped the run")
-    after(graceMillis, () => forced(cancelled))
+    after(graceMillis, () => forced(cancelled!))
   }
   const onControl = (open: OpenRun | undefined) => {
     if (open === undefined) return fence(fault("EPOCH_FENCED", "the run has ended, or another worker has it"))
+    seen = open
     const wanted = interrupts.see(open)
     for (const steer of wanted.steers) {
       // one that cannot be read is told as too late when the run ends, so nothing is lost silently
@@ -72,43 +77,96 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
         )
       )
     }
-    if (wanted.cancel === undefined || finishing) return
+    if (finishing) return
+    asks.see(open)
+    hold.want(id, open.pause === undefined ? undefined : "paused")
+    if (wanted.cancel === undefined) return
     output.say({ type: "interrupt.applied", interrupt: wanted.cancel.interrupt, outcome: { type: "applied" } })
     cancel(wanted.cancel.reason, wanted.cancel.endBy - writer.storeNow())
   }
 
-  const line = writer.attach(id, epoch, { onControl, onRefused: fence })
+  const hold = parent?.hold ?? makeHold({ holdMillis: agent.holdMillis, after })
+  const line = writer.attach(id, epoch, {
+    onControl,
+    onRefused: fence
+  })
   const message = `${id}:answer`
   const output = makeOutput({ run: id, message, line, nextId, now })
-  const passed = () => {
-    output.silent = false
-  }
-  const calls = makeRecordedCalls({ run: id, line, nextId, notes: taken.notes, onPassed: passed })
+  const calls = makeRecordedCalls({
+    run: id,
+    epoch,
+    line,
+    hold,
+    nextId,
+    notes: taken.notes,
+    onPassed: () => (output.silent = false)
+  })
   output.silent = calls.replaying()
-  // what was appended between taking the run and listening for it
-  writer.look()
+  const { storeNow } = writer
+  const readDecision = (ask: Id) =>
+    Effect.runPromise(persist(log.note(thread, askKey(id, ask)), () => controller.signal.aborted)) as Promise<
+      Decided | undefined
+    >
+  const sweep = () => {
+    const swept = writer.submit({ type: "sweep", run: id })
+    fork(
+      Effect.flatMap(swept, (told) => (told.ok ? enqueueAnswered(services.queue, thread, told.answer) : Effect.void))
+    )
+  }
+  const asks = makeAsks({
+    thread,
+    message,
+    schemas: agent.asks,
+    calls,
+    output,
+    hold,
+    signal: controller.signal,
+    storeNow,
+    readDecision,
+    sweep,
+    after
+  })
+  const member: Member = {
+    asks: () => seen?.asks.map(({ id: ask }) => ask) ?? [],
+    suspend: async (why, open, parks) => {
+      finishing = true
+      const paused = seen?.interrupts.filter(({ kind }) => kind === "pause") ?? []
+      const events: readonly Event[] = [
+        ...output.closing(),
+        ...paused.map(({ id: interrupt }) => applied(id, interrupt)),
+        { type: "run.suspended", run: id, why, ...(open.length === 0 ? {} : { asks: open }) }
+      ]
+      output.silent = true
+      const parked = parks ? [{ key: parkedKey(id, epoch), value: { ...calls.underWay() } }] : []
+      const told = await line.commit(events, parked)
+      if (told.ok) await Effect.runPromise(enqueueAnswered(services.queue, thread, told.answer))
+    }
+  }
+  const leave = hold.join(member)
 
   const { accepted, by } = start
   const deadline = accepted.deadline === undefined ? undefined : new Date(accepted.deadline)
-  const outOfTime = (what: string) => () => {
+  const outOfTime = (what: string) => {
     abort("DEADLINE_EXCEEDED", what)
     forced({ type: "failed", error: fault("DEADLINE_EXCEEDED", what) })
   }
   if (deadline !== undefined)
-    after(deadline.getTime() - writer.storeNow(), outOfTime("the run took longer than its deadline"))
-  if (taken.hostMillis !== undefined) after(taken.hostMillis, outOfTime("the run took longer than its host lets it"))
+    after(deadline.getTime() - storeNow(), () => outOfTime("the run took longer than its deadline"))
+  if (hostMillis !== undefined) {
+    after(hostMillis - Math.min(HOST_MARGIN_MILLIS, hostMillis / 4), () => hold.want("host", "time-limit"))
+    after(hostMillis, () => {
+      if (agent.policy.onWorkerLost === "retry") hold.force("time-limit")
+      else outOfTime("the run took longer than its host lets it")
+    })
+  }
+  const stopDraining = parent === undefined ? services.onDrain(() => hold.want("host", "time-limit")) : () => {}
   const onParentAbort = () => cancel("the run that called this one has ended", 0)
-  if (taken.parentSignal?.aborted === true) onParentAbort()
-  taken.parentSignal?.addEventListener("abort", onParentAbort, { once: true })
-  timers.push(
-    fork(
-      heartbeat(
-        () => output.lastAt,
-        now,
-        () => output.say({ type: "run.heartbeat", epoch })
-      )
-    )
-  )
+  if (parent?.signal.aborted === true) onParentAbort()
+  parent?.signal.addEventListener("abort", onParentAbort, { once: true })
+  timers.every(LEASE_MILLIS / 3, () => {
+    // a run that says nothing shows that it lives, so that it is not taken for lost
+    if (now() - output.lastAt >= LEASE_MILLIS / 3) output.say({ type: "run.heartbeat", epoch })
+  })
 
   const run = makeRun({
     facts: {
@@ -126,6 +184,8 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
     signal: controller.signal,
     output,
     calls,
+    asking: makeAskFace({ thread, schemas: agent.asks, asks, readDecision }),
+    fly: hold.fly,
     nextId,
     view: () => Effect.runPromise(Effect.map(readView(log, thread), ({ view }) => view)),
     takeSteering: interrupts.take,
@@ -133,34 +193,50 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
       usage.push(counts)
     },
     callChild: (child, input, key) =>
-      callChild(services, { thread, run: id, by, signal: controller.signal, calls }, { child, input, key }, execute)
+      callChild(
+        services,
+        { thread, run: id, epoch, by, signal: controller.signal, calls, hold },
+        { child, input, key },
+        execute
+      )
   })
+  // what was appended between taking the run and listening for it
+  writer.look()
+
   const functionEnds = callAgent(agent, run, accepted.input ?? null)
     .catch((error: unknown): RunOutcome => {
       if (!controller.signal.aborted) fork(Effect.logError(`run ${id} of agent "${agent.name}" failed`, error))
       return { type: "failed", error: runFault(error) }
     })
-    .then((outcome) => cancelled ?? outcome)
+    // a tree that suspends leaves its functions where they stand
+    .then((outcome) => (hold.isClosed() ? new Promise<never>(() => {}) : (cancelled ?? outcome)))
 
-  const outcome = await Promise.race([functionEnds, mustEnd])
+  const outcome = await Promise.race([functionEnds, mustEnd, hold.suspended.then(() => "suspended" as const)])
   finishing = true
-  abort("RUN_TERMINAL", "the run has ended")
-  for (const timer of timers) timer.interruptUnsafe()
-  taken.parentSignal?.removeEventListener("abort", onParentAbort)
-  const written = outcome === undefined ? undefined : await writeEnd(outcome)
+  if (parent === undefined) hold.stop()
+  leave()
+  abort(
+    outcome === "suspended" ? "SUSPENDED" : "RUN_TERMINAL",
+    outcome === "suspended" ? "the run is suspended and goes on in a later epoch" : "the run has ended"
+  )
+  timers.stop()
+  stopDraining()
+  parent?.signal.removeEventListener("abort", onParentAbort)
+  const written = typeof outcome === "string" ? outcome : await writeEnd(outcome)
   output.silent = true
   line.detach()
   await writer.settled()
   return written
 
-  async function writeEnd(wanted: RunOutcome): Promise<RunOutcome | undefined> {
+  async function writeEnd(wanted: RunOutcome): Promise<Executed> {
+    const posted = wanted.type === "completed" ? await Effect.runPromise(readAfterRun(log, thread, seen)) : []
     const finished: Event = { type: "run.finished", run: id, outcome: wanted, ...(usage.length === 0 ? {} : { usage }) }
-    const answer = await line.commit([...output.closing(), finished], taken.notesAtEnd?.(wanted))
+    const answer = await line.commit([...output.closing(), ...posted, finished], taken.notesAtEnd?.(wanted))
     if (answer.ok) {
       await Effect.runPromise(enqueueAnswered(services.queue, thread, answer.answer))
       return wanted
     }
-    if (answer.fault.code !== "TOO_LARGE") return undefined
+    if (answer.fault.code !== "TOO_LARGE") return "fenced"
     usage.length = 0
     return writeEnd({
       type: "failed",
@@ -169,36 +245,9 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
   }
 }
 
-const callAgent = async (agent: Agent, run: ReturnType<typeof makeRun>, raw: Json): Promise<RunOutcome> => {
-  const input = await check(agent.input, raw, "BAD_INPUT")
-  if (!input.ok) return { type: "failed", error: input.fault }
-  const returned = await agent.run(run, input.value)
-  const result =
-    agent.output === undefined
-      ? ({ ok: true, value: returned } as const)
-      : await check(agent.output, returned, "BAD_OUTPUT")
-  if (!result.ok) return { type: "failed", error: result.fault }
-  if (result.value === undefined) return { type: "completed" }
-  const problem = jsonFault(result.value, "result")
-  if (problem !== undefined)
-    return { type: "failed", error: fault("BAD_OUTPUT", problem.message, { path: problem.path ?? "result" }) }
-  return { type: "completed", result: result.value as Json }
-}
-
-const runFault = (error: unknown): Fault => {
-  if (error instanceof RunAborted) return fault("AGENT_FAILED", error.message)
-  if (error instanceof OutcomeUnknown) return fault("OUTCOME_UNKNOWN", error.message, { retryable: false })
-  if (error instanceof ReplayDiverged) return fault("REPLAY_DIVERGED", error.message)
-  return faultOfError(error, "the agent's function failed")
-}
-
-/** A run that says nothing shows that it lives, so that it is not taken for lost. */
-const heartbeat = (lastAt: () => number, now: () => number, beat: () => void) =>
-  Effect.forever(
-    Effect.andThen(
-      Effect.sleep(LEASE_MILLIS / 3),
-      Effect.sync(() => {
-        if (now() - lastAt() >= LEASE_MILLIS / 3) beat()
-      })
-    )
-  )
+const applied = (run: Id, interrupt: Id): Event => ({
+  type: "interrupt.applied",
+  run,
+  interrupt,
+  outcome: { type: "applied" }
+})

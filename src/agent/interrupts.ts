@@ -5,12 +5,19 @@
  * are lost; the body of a steer is in its note.
  */
 import * as Effect from "effect/Effect"
-import type { Id } from "../protocol/Event.ts"
+import type { Event, Id } from "../protocol/Event.ts"
+import type { Json } from "../protocol/Json.ts"
 import type { LogError } from "../ports/LogError.ts"
 import type { ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
 import type { UserInterrupt } from "../protocol/UserInterrupt.ts"
 import type { OpenRun } from "../thread/control.ts"
 import type { Steering } from "./Run.ts"
+
+/** What the note of an interrupt holds, as far as it is read here. */
+interface NotedInterrupt {
+  readonly interrupt?: UserInterrupt
+  readonly by?: Id
+}
 
 export interface RunInterrupts {
   /** Looks at the run's place in control; answers what is new and wants reading. */
@@ -47,6 +54,31 @@ export const makeRunInterrupts = (): RunInterrupts => {
   }
 }
 
+/**
+ * What was to be said after the run, as it ends: posted as messages of who sent it, and told as applied. One that
+ * cannot be read is told as too late by the end of the run.
+ */
+export const readAfterRun = (
+  log: ThreadLogService,
+  thread: ThreadKey,
+  run: OpenRun | undefined
+): Effect.Effect<readonly Event[]> =>
+  Effect.map(
+    Effect.forEach(run?.interrupts.filter(({ kind }) => kind === "steer") ?? [], ({ id }) =>
+      Effect.orElseSucceed(log.note(thread, `interrupt/${id}`), () => undefined)
+    ),
+    (notes) => notes.flatMap((note) => postedAfter(run!.id, note))
+  )
+const postedAfter = (run: Id, note: Json | undefined): readonly Event[] => {
+  const { by, interrupt } = (note ?? {}) as unknown as NotedInterrupt
+  if (interrupt?.kind !== "steer" || interrupt.when !== "after-run") return []
+  const { id, parts } = interrupt.message
+  return [
+    { type: "message.posted", message: id, role: "user", parts, ...(by === undefined ? {} : { by }) },
+    { type: "interrupt.applied", run, interrupt: interrupt.id, outcome: { type: "applied" } }
+  ]
+}
+
 /** Reads what a steer says. `undefined` for one that waits for the end of the run, or that was erased. */
 export const readSteering = (
   log: ThreadLogService,
@@ -54,7 +86,7 @@ export const readSteering = (
   id: Id
 ): Effect.Effect<Steering | undefined, LogError> =>
   Effect.map(log.note(thread, `interrupt/${id}`), (note) => {
-    const { by, interrupt } = (note ?? {}) as unknown as { readonly interrupt?: UserInterrupt; readonly by?: Id }
+    const { by, interrupt } = (note ?? {}) as unknown as NotedInterrupt
     if (interrupt?.kind !== "steer" || interrupt.when !== "next-step") return undefined
     const { parts } = interrupt.message
     const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n")

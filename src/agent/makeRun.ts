@@ -9,9 +9,12 @@ import { applyPatch } from "../thread/patch.ts"
 import type { Agent } from "./defineAgent.ts"
 import { historyOf } from "./history.ts"
 import { sizeOf, type Output, type Said } from "./Output.ts"
+import type { AskFace } from "./askFace.ts"
+import type { Hold } from "./hold.ts"
 import type { RecordedCalls } from "./recordedCalls.ts"
+import { usedKey } from "./recordedNotes.ts"
 import type { Run, StateDoc, Steering, StreamAdapter, ToolContext } from "./Run.ts"
-import { AgentError } from "./RunAborted.ts"
+import { AgentError, Denied } from "./RunAborted.ts"
 import { checkNow } from "./standardSchema.ts"
 
 /** Units of a tool's shown output; more does not fit an entry for certain. */
@@ -32,16 +35,38 @@ export interface RunParts {
   readonly takeSteering: () => readonly Steering[]
   readonly addUsage: (usage: Usage) => void
   readonly callChild: (agent: Agent, input: Json, key: string) => Promise<Json | void>
+  readonly asking: AskFace
+  readonly fly: Hold["fly"]
 }
 
 export const makeRun = (parts: RunParts): Run => {
-  const { agent, calls, facts, nextId, output, signal } = parts
+  const { agent, asking, calls, facts, nextId, output, signal } = parts
   const { message } = facts
   const { say } = output
   const docs = new Map<string, Json>()
 
+  const inMessage = () => {
+    const step = output.step()
+    return step === undefined ? { message } : { message, step }
+  }
+  /** The approved call, or the denied one, shown as such. */
+  const approvedTool: Run["tool"] = async (name, input, execute, { approve, ...options } = {}) => {
+    const approval = await asking.ask.approval({ tool: name, input, ...(approve === true ? {} : approve) })
+    if (approval.approved) return tool(name, approval.input as typeof input, execute, { ...options, approval })
+    const { reason = approval.why, why } = approval
+    const call = nextId()
+    say(
+      { type: "tool.started", ...inMessage(), call, name, executor: "agent" },
+      { type: "tool.finished", call, outcome: { type: "denied", reason } }
+    )
+    throw new Denied(name, why, approval.reason)
+  }
+
   const tool: Run["tool"] = async (name, input, execute, options) => {
+    if (options?.approve !== undefined) return approvedTool(name, input, execute, options)
     sizeOf(input, `tool "${name}": input`)
+    const { approval } = options ?? {}
+    const allowed = approval === undefined ? {} : { digest: await asking.allow(approval, name, input) }
     const shownOf = (result: unknown): Json | undefined => {
       const shown = options?.show === undefined ? result : options.show(result as never)
       if (shown === undefined) return undefined
@@ -60,15 +85,14 @@ export const makeRun = (parts: RunParts): Run => {
       idempotent: options?.idempotent,
       input: { name, input },
       begin: (call) => {
-        const step = output.step()
-        const inMessage = step === undefined ? { message } : { message, step }
         const title = options?.title === undefined ? {} : { title: options.title }
         return [
           ...output.closing(),
-          output.withRun({ type: "tool.started", ...inMessage, call, name, executor: "agent", ...title }),
-          output.withRun({ type: "tool.called", call, input })
+          output.withRun({ type: "tool.started", ...inMessage(), call, name, executor: "agent", ...title }),
+          output.withRun({ type: "tool.called", call, input, ...allowed })
         ]
       },
+      notes: (call) => (approval === undefined ? [] : [{ key: usedKey(facts.id, approval.ask), value: { call } }]),
       body: async (call, key) => {
         const context: ToolContext = {
           signal,
@@ -134,10 +158,6 @@ export const makeRun = (parts: RunParts): Run => {
     }
   }
 
-  const inMessage = () => {
-    const current = output.step()
-    return current === undefined ? { message } : { message, step: current }
-  }
   const run: Run = {
     ...facts,
     signal,
@@ -187,12 +207,15 @@ export const makeRun = (parts: RunParts): Run => {
       // agents are declared by `defineAgent`; the parameter's type only carries what goes in and out
       return (await parts.callChild(child as Agent, input, key)) as never
     },
+    ask: asking.ask,
+    checkpoint: calls.checkpoint,
+    resumedFrom: calls.resumedFrom,
     pipe: async (stream, adapter) => {
       const use = (adapter ?? agent.pipe) as StreamAdapter<unknown, never> | undefined
       if (use === undefined) {
         throw new TypeError("run.pipe: pass an adapter, or declare the agent with `pipe`, such as `pipe: aiSdk`")
       }
-      return use(stream, run)
+      return parts.fly(() => use(stream, run))
     },
     raw: (event) => {
       say(event as unknown as Said)

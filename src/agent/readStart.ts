@@ -1,10 +1,11 @@
-/** What a taken run was asked to do: from the note `run/<id>` and the entry in which it was accepted. */
+/** What a taken run was asked to do, from the note `run/<id>` and the entry in which it was accepted; what it recorded. */
 import * as Effect from "effect/Effect"
 import type { RunAccepted } from "../protocol/Event.ts"
 import type { Principal } from "../ports/Access.ts"
 import type { ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
 import type { Recorded } from "../thread/command.ts"
 import { parseEntry } from "../writer/readView.ts"
+import { NOTE_KINDS } from "./recordedNotes.ts"
 
 export interface RunStart {
   readonly accepted: RunAccepted
@@ -32,3 +33,10 @@ export const readStart = Effect.fnUntraced(function* (log: ThreadLogService, thr
   if (accepted === undefined) return undefined
   return { accepted, by: principal ?? { id: accepted.by ?? "unknown" }, offset } satisfies RunStart as RunStart
 })
+
+/** What earlier epochs of the run recorded. */
+export const readNotes = (log: ThreadLogService, thread: ThreadKey, run: string) =>
+  Effect.map(
+    Effect.forEach(NOTE_KINDS, (kind) => log.notes(thread, `${kind}/${run}/`), { concurrency: NOTE_KINDS.length }),
+    (notes) => notes.flat()
+  )

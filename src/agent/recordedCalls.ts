@@ -1,70 +1,117 @@
 /**
- * Recorded calls: `tool`, `step` and `call` run once, whatever happens to workers. PROTOCOL.md#recorded-calls
+ * Recorded calls: `tool`, `step`, `ask` and `call` happen once, whatever happens to workers. PROTOCOL.md#recorded-calls
  *
  * That a call begins is durable before its code runs, and its result is a note before the caller gets it. A run
  * that is taken again executes from its first line: a finished call answers its recorded result and appends
- * nothing; one that began and did not finish is `OutcomeUnknown`, unless it is declared idempotent. Calls are
- * known by name and count within the call that they are made in, because a finished one does not make them again.
+ * nothing; one that began and did not finish is `OutcomeUnknown`, unless it is declared idempotent or the run was
+ * suspended in it. Calls are known by name and count within the call that they are made in, because a finished one
+ * does not make them again.
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Event, Id } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
 import { assertJson } from "../protocol/JsonValue.ts"
-import { MAX_NOTE_BYTES } from "../protocol/Limits.ts"
 import type { Note } from "../ports/ThreadLog.ts"
+import { askKey } from "../thread/command.ts"
 import { digestOf } from "../writer/digest.ts"
 import type { Line } from "../writer/Line.ts"
-import { AgentError, OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
+import type { Hold } from "./hold.ts"
+import {
+  begunKey,
+  checkpointKey,
+  checkpointNotes,
+  checkpointValue,
+  MAX_KEY_LENGTH,
+  MAX_VALUE_UNITS,
+  parkedKey,
+  resultNotes,
+  stepKey,
+  valueOf,
+  type Begun,
+  type Checkpoint,
+  type Ended,
+  type Kept,
+  type Parked
+} from "./recordedNotes.ts"
+import { AgentError, ApprovalMismatch, OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
 
-/** What `begun/<run>/<key>` holds. */
-interface Begun {
-  readonly id: Id
-  readonly digest: string
-}
-/** What `step/<run>/<key>` holds. */
-type Ended =
-  | { readonly output?: Json }
-  | { readonly chunks: number }
-  | { readonly error: { readonly message: string; readonly retryable: boolean } }
-
-export interface RecordedCall {
-  readonly kind: "tool" | "step" | "call"
+interface Called {
+  readonly kind: string
   readonly name: string
   readonly key?: string | undefined
-  readonly idempotent?: boolean | undefined
   readonly input: Json
-  /** Events that show it begins; committed with the note. */
+}
+export interface RecordedCall extends Called {
+  readonly idempotent?: boolean | undefined
+  /** Events that show it begins; committed with the note, and with `notes`. */
   readonly begin: (id: Id) => readonly Event[]
+  readonly notes?: (id: Id) => readonly Note[]
   readonly body: (id: Id, key: string) => Promise<Json | void>
   readonly end: (id: Id, ended: { readonly output: Json | void } | { readonly error: unknown }) => readonly Event[]
   /** Events for a call whose outcome nobody knows. */
   readonly unknown: (id: Id, key: string) => readonly Event[]
 }
+/** A call whose result somebody else records. */
+export interface OpenCall extends Called {
+  /** `said` is kept, and handed back when the run is taken again. */
+  readonly begin: (id: Id) => { readonly events: readonly Event[]; readonly said: string }
+}
+export interface Opened {
+  readonly id: Id
+  readonly said: string
+  /** What the note `ask/…` held when the run was taken. */
+  readonly decided: Json | undefined
+  /** Its result is known: the run is past it. `events` are appended once. */
+  readonly close: (events?: readonly Event[]) => Promise<void>
+}
 export interface RecordedCalls {
   readonly perform: (call: RecordedCall) => Promise<Json | void>
+  readonly open: (call: OpenCall) => Promise<Opened>
   /** The key that the next call of this kind and name has. Throws when an explicit one is used twice. */
   readonly keyOf: (kind: string, name: string, key: string | undefined) => string
   /** What a finished call of an earlier epoch answered; the call is passed then. */
   readonly recorded: (key: string) => { readonly output: Json | void } | undefined
   /** Whether calls of an earlier epoch are still to be passed. */
   readonly replaying: () => boolean
+  /** Keeps `value`: a run that is taken again, and asks for it, goes on from here. */
+  readonly checkpoint: (value: Json) => Promise<void>
+  /** The newest checkpoint of an earlier epoch; from now on calls count from there. */
+  readonly resumedFrom: () => Json | undefined
+  /** The calls that are under way, for `parked/…`. */
+  readonly underWay: () => Parked
 }
-export const stepKey = (run: Id, key: string) => `step/${run}/${key}`
-const chunkKey = (run: Id, key: string, n: number) => `chunk/${run}/${key}/${n}`
-export const begunKey = (run: Id, key: string) => `begun/${run}/${key}`
+
+/** Faults of one call, which the run survives. */
+const OF_THE_CALL = new Set(["TOO_MANY", "TOO_LARGE"])
 
 export const makeRecordedCalls = (options: {
   readonly run: Id
+  readonly epoch: number
   readonly line: Line
+  readonly hold: Pick<Hold, "fly" | "gate">
   readonly nextId: () => Id
-  /** Notes of earlier epochs: `begun/…`, `step/…` and `chunk/…` of this run. */
+  /** Notes of earlier epochs of this run. */
   readonly notes: readonly Note[]
   readonly onPassed: () => void
 }): RecordedCalls => {
-  const { line, nextId, run } = options
+  const { epoch, hold, line, nextId, run } = options
   const earlier = new Map(options.notes.map((note) => [note.key, note.value]))
+  const begunBefore = (key: string) => earlier.get(begunKey(run, key)) as unknown as Begun | undefined
+  const keysOf = (kind: string) => {
+    const prefix = `${kind}/${run}/`
+    return [...earlier.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length))
+  }
+  const decided = (key: string) => earlier.has(askKey(run, begunBefore(key)!.id))
+  /** Finished calls that are still to be passed. */
+  const left = new Set([...keysOf("step"), ...keysOf("begun").filter(decided)])
+  const parked = new Set((earlier.get(parkedKey(run, epoch - 1)) as unknown as Parked | undefined)?.calls)
+  const underWay = new Set<string>()
   const counts = new Map<string, number>()
-  const left = new Set([...earlier.keys()].filter((key) => key.startsWith("step/")))
+  const saved = keysOf("checkpoint")
+    .map(Number)
+    .toSorted((a, b) => a - b)
+  /** Number of the newest checkpoint that the run is past. */
+  let checkpoint = 0
 
   const inside = new AsyncLocalStorage<string>()
   const keyOf = (kind: string, name: string, key: string | undefined) => {
@@ -77,14 +124,18 @@ export const makeRecordedCalls = (options: {
     if (count > 1) throw new TypeError(`${kind} "${name}": the key "${key}" was used before in this run`)
     return base
   }
-  const commit = async (events: readonly Event[], notes: readonly Note[]) => {
+  const commit = async (name: string, events: readonly Event[], notes: readonly Note[]) => {
     const outcome = await line.commit(events, notes)
-    if (!outcome.ok) throw new RunAborted(outcome.fault.code, outcome.fault.message)
+    if (outcome.ok) return
+    const { code, message } = outcome.fault
+    // the one note that somebody else may have made: that the approval was used up
+    if (code === "DUPLICATE_DIFFERENT") throw new ApprovalMismatch(name)
+    throw OF_THE_CALL.has(code) ? new AgentError(message) : new RunAborted(code, message)
   }
   /** With the calls that were made inside of it, which are not made again. */
   const passed = (key: string) => {
-    const whole = stepKey(run, key)
-    for (const other of left) if (other === whole || other.startsWith(`${whole}/`)) left.delete(other)
+    if (left.size === 0) return
+    for (const other of left) if (other === key || other.startsWith(`${key}/`)) left.delete(other)
     if (left.size === 0) options.onPassed()
   }
   /** A call that no earlier epoch finished: whatever is recorded besides will not be asked for before it. */
@@ -98,80 +149,124 @@ export const makeRecordedCalls = (options: {
     if (ended === undefined) return undefined
     passed(key)
     if ("error" in ended) throw new AgentError(ended.error.message, { retryable: ended.error.retryable })
-    return { output: outputOf(run, key, ended, earlier) }
+    return { output: valueOf(run, key, ended, earlier) }
+  }
+  const sameAsBefore = (call: Called, key: string) => {
+    const digest = digestOf(call.input)
+    const begun = begunBefore(key)
+    if (begun !== undefined && begun.digest !== digest) throw new ReplayDiverged(call.name)
+    return { begun, digest }
+  }
+  const begunNote = (key: string, begun: Begun): Note => ({
+    key: begunKey(run, key),
+    value: { ...begun, ...(checkpoint === 0 ? {} : { checkpoint }) }
+  })
+
+  const execute = async (call: RecordedCall, key: string, id: Id): Promise<Json | void> => {
+    let output: Json | void
+    try {
+      output = await inside.run(`${key}/`, () => call.body(id, `${run}/${key}`))
+      assertRecordable(call, output)
+    } catch (error) {
+      const meant = error instanceof AgentError ? error : undefined
+      const shown = { message: meant?.message.slice(0, 2_000) ?? "failed", retryable: meant?.retryable ?? false }
+      await commit(call.name, call.end(id, { error }), [{ key: stepKey(run, key), value: { error: shown } }])
+      throw error
+    }
+    await commit(call.name, call.end(id, { output }), resultNotes(run, key, output))
+    return output
   }
 
   return {
     keyOf,
     recorded,
     replaying: () => left.size > 0,
+    underWay: () => ({ calls: [...underWay] }),
     perform: async (call) => {
       const key = keyOf(call.kind, call.name, call.key)
-      const digest = digestOf(call.input)
-      const begun = earlier.get(begunKey(run, key)) as unknown as Begun | undefined
-      if (begun !== undefined && begun.digest !== digest) throw new ReplayDiverged(call.name)
+      const { begun, digest } = sameAsBefore(call, key)
       const before = recorded(key)
       if (before !== undefined) return before.output
       const id = begun?.id ?? nextId()
-      const handed = `${run}/${key}`
-      if (begun === undefined) {
+      return hold.fly(async () => {
+        if (begun === undefined) {
+          await hold.gate()
+          beyond()
+          const notes = [begunNote(key, { id, digest }), ...(call.notes?.(id) ?? [])]
+          await commit(call.name, call.begin(id), notes)
+        } else {
+          // what the earlier epoch showed of it has left the view, so it is shown to begin again
+          const known = call.idempotent === true || parked.has(key)
+          const handed = `${run}/${key}`
+          if (!known) beyond()
+          await commit(call.name, [...call.begin(id), ...(known ? [] : call.unknown(id, handed))], [])
+          if (!known) throw new OutcomeUnknown(call.name, handed)
+        }
+        underWay.add(key)
+        try {
+          return await execute(call, key, id)
+        } finally {
+          underWay.delete(key)
+        }
+      })
+    },
+    open: async (call) => {
+      const key = keyOf(call.kind, call.name, call.key)
+      const { begun, digest } = sameAsBefore(call, key)
+      const close: Opened["close"] = async (events) => {
+        if (events === undefined || earlier.has(stepKey(run, key))) return passed(key)
+        passed(key)
+        await commit(call.name, events, resultNotes(run, key, undefined))
+      }
+      if (begun !== undefined) {
+        return { id: begun.id, said: begun.said ?? "", decided: earlier.get(askKey(run, begun.id)), close }
+      }
+      const id = nextId()
+      return hold.fly(async () => {
+        await hold.gate()
         beyond()
-        await commit(call.begin(id), [{ key: begunKey(run, key), value: { id, digest } }])
-      } else {
-        // what the earlier epoch showed of it has left the view, so it is shown to begin again
-        const known = call.idempotent === true
-        if (!known) beyond()
-        await commit([...call.begin(id), ...(known ? [] : call.unknown(id, handed))], [])
-        if (!known) throw new OutcomeUnknown(call.name, handed)
-      }
-      let output: Json | void
-      try {
-        output = await inside.run(`${key}/`, () => call.body(id, handed))
-        assertRecordable(call, output)
-      } catch (error) {
-        const meant = error instanceof AgentError ? error : undefined
-        const shown = { message: meant?.message.slice(0, 2_000) ?? "failed", retryable: meant?.retryable ?? false }
-        await commit(call.end(id, { error }), [{ key: stepKey(run, key), value: { error: shown } }])
-        throw error
-      }
-      await commit(call.end(id, { output }), resultNotes(run, key, output))
-      return output
+        const { events, said } = call.begin(id)
+        await commit(call.name, events, [begunNote(key, { id, digest, said })])
+        return { id, said, decided: undefined, close }
+      })
+    },
+    checkpoint: async (value) => {
+      assertRecordable({ kind: "", name: "checkpoint" }, value)
+      await hold.gate()
+      const n = Math.max(checkpoint, saved.at(-1) ?? 0) + 1
+      const notes = checkpointNotes(run, n, value, Object.fromEntries(counts))
+      await commit("checkpoint", [{ type: "run.heartbeat", run, epoch }], notes)
+      saved.push(n)
+      checkpoint = n
+    },
+    resumedFrom: () => {
+      const n = saved.at(-1)
+      const kept = n === undefined ? undefined : earlier.get(checkpointKey(run, n))
+      if (n === undefined || kept === undefined) return undefined
+      checkpoint = n
+      const before = (kept as unknown as Checkpoint).counts
+      for (const [base, count] of Object.entries(before)) counts.set(base, count)
+      for (const key of left) if (isBefore(key, begunBefore(key), n, before)) left.delete(key)
+      if (left.size === 0) options.onPassed()
+      return checkpointValue(run, n, kept as unknown as Kept, earlier)
     }
   }
 }
 
-/** Of 512 that a note's key may have, without what is in front of it: `chunk/`, the run, a count. */
-const MAX_KEY_LENGTH = 340
-/** Units of one note of a long result: even if each became six bytes it fits. */
-const CHUNK_UNITS = Math.floor(MAX_NOTE_BYTES / 6) - 64
-const MAX_RESULT_UNITS = 90 * CHUNK_UNITS
+/** Whether the call was made before the checkpoint; a child run, which has no note of its beginning, by its count. */
+const isBefore = (key: string, begun: Begun | undefined, n: number, counts: Checkpoint["counts"]): boolean => {
+  if (begun !== undefined) return (begun.checkpoint ?? 0) < n
+  const at = key.lastIndexOf("#")
+  return at < 0 ? key in counts : Number(key.slice(at + 1)) <= (counts[key.slice(0, at)] ?? 0)
+}
 
-/** The notes that hold a result: one, or one that counts the chunks of its JSON text. */
-export const resultNotes = (run: Id, key: string, output: Json | void): readonly Note[] => {
-  if (output === undefined) return [{ key: stepKey(run, key), value: {} }]
-  const text = JSON.stringify(output)
-  if (text.length <= CHUNK_UNITS) return [{ key: stepKey(run, key), value: { output } }]
-  const chunks: Note[] = []
-  for (let at = 0; at < text.length; at += CHUNK_UNITS) {
-    chunks.push({ key: chunkKey(run, key, chunks.length), value: text.slice(at, at + CHUNK_UNITS) })
-  }
-  return [{ key: stepKey(run, key), value: { chunks: chunks.length } }, ...chunks]
-}
-const outputOf = (run: Id, key: string, ended: Ended, notes: ReadonlyMap<string, Json>): Json | void => {
-  if ("chunks" in ended) {
-    let text = ""
-    for (let n = 0; n < ended.chunks; n++) text += notes.get(chunkKey(run, key, n)) as string
-    return JSON.parse(text) as Json
-  }
-  return "output" in ended ? ended.output : undefined
-}
-const assertRecordable = (call: RecordedCall, output: Json | void) => {
+const assertRecordable = ({ kind, name }: Pick<Called, "kind" | "name">, output: Json | void) => {
   if (output === undefined) return
-  assertJson(output, `${call.kind} "${call.name}": result`)
+  assertJson(output, `${kind} "${name}": result`)
   const units = JSON.stringify(output).length
-  if (units > MAX_RESULT_UNITS) {
+  if (units > MAX_VALUE_UNITS) {
     throw new AgentError(
-      `the result of "${call.name}" has ${units} characters; at most ${MAX_RESULT_UNITS} are recorded: store it and return a reference`
+      `the result of "${name}" has ${units} characters; at most ${MAX_VALUE_UNITS} are recorded: store it and return a reference`
     )
   }
 }

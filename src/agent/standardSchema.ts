@@ -1,6 +1,8 @@
 /** Checks values with any Standard Schema (zod, valibot, arktype, Effect, …). Source: standardschema.dev */
-import type { StandardSchemaV1 } from "@standard-schema/spec"
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec"
 import { fault, type Fault } from "../protocol/Fault.ts"
+import type { Json } from "../protocol/Json.ts"
+import { jsonFault } from "../protocol/JsonValue.ts"
 
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault }
 
@@ -29,3 +31,17 @@ export const checkNow = (schema: StandardSchemaV1, value: unknown): Checked<unkn
   if (result instanceof Promise) throw new TypeError("the schema of an event must check at once, not in a promise")
   return checked(result, "BAD_SHAPE")
 }
+
+/** JSON Schema (2020-12) of what the schema takes, where its library can tell and it is no larger than a form needs. */
+export const jsonSchemaOf = (schema: StandardSchemaV1 | undefined): Json | undefined => {
+  const props = schema?.["~standard"] as Partial<StandardJSONSchemaV1.Props> | undefined
+  try {
+    const json = props?.jsonSchema?.input({ target: "draft-2020-12" })
+    if (json === undefined || jsonFault(json) !== undefined) return undefined
+    return JSON.stringify(json).length <= MAX_SCHEMA_UNITS ? (json as Json) : undefined
+  } catch {
+    // not every schema has one
+    return undefined
+  }
+}
+const MAX_SCHEMA_UNITS = 16 * 1024

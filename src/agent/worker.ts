@@ -7,16 +7,17 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { fault } from "../protocol/Fault.ts"
-import type { LogError } from "../ports/LogError.ts"
 import { Job } from "../ports/JobQueue.ts"
 import type { AgentServices } from "./AgentServices.ts"
 import { enqueueAnswered } from "./enqueue.ts"
 import { execute } from "./execute.ts"
-import { readStart } from "./readStart.ts"
+import { readNotes, readStart } from "./readStart.ts"
 import { persist } from "../writer/settle.ts"
 
 export type Worked =
   | { readonly type: "finished"; readonly outcome: "completed" | "cancelled" | "failed" }
+  /** The run waits for people, or goes on in another job; this process holds nothing of it. */
+  | { readonly type: "suspended" }
   /** Another worker has the run, or it has ended. */
   | { readonly type: "fenced" }
   /** Nothing to do: `why` is a fault's code. */
@@ -57,22 +58,16 @@ export const work = Effect.fn("throughline.work")(function* (
         yield* Effect.promise(() => endUnknown(services, thread, run, epoch, missing))
         return { type: "skipped", why: "NOT_FOUND" } satisfies Worked as Worked
       }
-      const notes = epoch === 1 ? [] : yield* persist(readNotes(services, thread, run), never)
+      const notes = epoch === 1 ? [] : yield* persist(readNotes(services.log, thread, run), never)
       const outcome = yield* Effect.promise(() =>
         execute(services, agent, { thread, run, epoch, start, notes, hostMillis: options?.hostMillis })
       )
-      return (outcome === undefined
-        ? { type: "fenced" }
+      return (typeof outcome === "string"
+        ? { type: outcome }
         : { type: "finished", outcome: outcome.type }) satisfies Worked as Worked
     })
   )
 })
-
-const readNotes = (services: AgentServices, thread: string, run: string) =>
-  Effect.map(
-    Effect.forEach(["begun", "step", "chunk"], (kind) => services.log.notes(thread, `${kind}/${run}/`)),
-    (notes) => notes.flat()
-  ) satisfies Effect.Effect<unknown, LogError>
 
 const endUnknown = async (services: AgentServices, thread: string, run: string, epoch: number, why: string) => {
   const line = services.writers.get(thread).attach(run, epoch, { onControl: () => {}, onRefused: () => {} })

@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { AskOpened, Id } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
 
 /** Who sends a request, as the application verified it. */
@@ -14,12 +15,28 @@ export interface Principal {
   /** What the application wants to know again in `authorize` and in the agent; never sent to clients. */
   readonly claims?: Readonly<Record<string, Json>>
 }
+/** What an answer is about: the ask as it was shown, and the run that asks. */
+export interface AskedAbout {
+  readonly run: Id
+  readonly agent: string
+  /** Id of the principal who started the run. */
+  readonly startedBy: Id
+  readonly ask: AskOpened
+}
 export type Action = "read" | "start" | "interrupt" | "answer" | "post"
 
 export interface AccessService {
   /** `null` when the request does not say who sends it, or not validly. */
   readonly authenticate: (request: Request) => Effect.Effect<Principal | null>
-  /** `thread` is the name within the principal's tenant. */
-  readonly authorize: (principal: Principal, action: Action, thread: string) => Effect.Effect<boolean>
+  /**
+   * `thread` is the name within the principal's tenant. An `answer` is asked about twice: in general, and, where the ask is
+   * open, `about` what is asked.
+   */
+  readonly authorize: (
+    principal: Principal,
+    action: Action,
+    thread: string,
+    about?: AskedAbout
+  ) => Effect.Effect<boolean>
 }
 export class Access extends Context.Service<Access, AccessService>()("throughline/ports/Access") {}

@@ -175,6 +175,10 @@ export interface AskOpened extends OfRun {
   readonly ask: Id
   readonly kind: "approval" | "input" | "choice" | "tool"
   readonly prompt: string
+  /** What is asked for: the tool to approve or to execute, or the agent's name of the input. */
+  readonly name?: string
+  /** What the tool would be called with. */
+  readonly input?: Json
   readonly call?: Id
   /** JSON Schema (2020-12) of the answer's value. */
   readonly schema?: Json
@@ -182,6 +186,10 @@ export interface AskOpened extends OfRun {
   readonly digest?: string
   readonly expiresAt: Timestamp
   readonly reason?: string
+  /** Who may answer; absent: whoever the application lets. */
+  readonly answerableBy?: readonly Id[]
+  /** Who started the run may not answer. */
+  readonly fourEyes?: boolean
 }
 export interface AskResolved extends OfRun {
   readonly type: "ask.resolved"

@@ -22,6 +22,8 @@ export const MAX_ID_LENGTH = 128
 export const MAX_OPEN_RUNS = 64
 /** Interrupts of one run that are accepted and not yet applied. */
 export const MAX_OPEN_INTERRUPTS = 32
+/** Asks of one run that are open at once. */
+export const MAX_OPEN_ASKS = 32
 /** Entries and bytes that a client holds back while an earlier offset is missing. */
 export const MAX_HELD_ENTRIES = 256
 export const MAX_HELD_BYTES = 1024 * 1024

@@ -145,12 +145,16 @@ export interface ViewAsk {
   readonly run: Id
   readonly kind: AskOpened["kind"]
   readonly prompt: string
+  readonly name?: string
+  readonly input?: Json
   readonly call?: Id
   readonly schema?: Json
   readonly options?: readonly { readonly id: Id; readonly label: string }[]
   readonly digest?: string
   readonly expiresAt: Timestamp
   readonly reason?: string
+  readonly answerableBy?: readonly Id[]
+  readonly fourEyes?: boolean
   /** Absent while the ask is open. */
   readonly answer?: Answer
   readonly by?: Id

@@ -34,7 +34,7 @@ export const EVENTS: Readonly<Record<EventType, string>> = {
   "tool.called": `${OF_RUN} call:id input:json digest?:text`,
   "tool.progress": `${OF_RUN} call:id label?:text fraction?:number-0-to-1 output?:json append?:text`,
   "tool.finished": `${OF_RUN} call:id outcome:ToolOutcome`,
-  "ask.opened": `${OF_RUN} ask:id kind:approval|input|choice|tool prompt:text call?:id schema?:json options?:Option[] digest?:text expiresAt:time reason?:text`,
+  "ask.opened": `${OF_RUN} ask:id kind:approval|input|choice|tool prompt:text name?:text input?:json call?:id schema?:json options?:Option[] digest?:text expiresAt:time reason?:text answerableBy?:id[] fourEyes?:boolean`,
   "ask.resolved": `${OF_RUN} ask:id answer:Answer resolver:person|policy|system`,
   "interrupt.received": `${OF_RUN} interrupt:UserInterrupt verdict:Verdict`,
   "interrupt.applied": `${OF_RUN} interrupt:id step?:id outcome:Applied`,

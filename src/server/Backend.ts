@@ -16,6 +16,7 @@ import type { LogError } from "../ports/LogError.ts"
 import { ThreadLog, type ThreadKey } from "../ports/ThreadLog.ts"
 import { consume } from "../agent/consume.ts"
 import type { Agent } from "../agent/defineAgent.ts"
+import { makeDraining } from "../agent/draining.ts"
 import { sweep, type Swept } from "../agent/sweep.ts"
 import { work, type Worked } from "../agent/worker.ts"
 import type { Counters } from "../writer/Counters.ts"
@@ -50,7 +51,10 @@ export interface BackendService {
     options?: { readonly hostMillis?: number | undefined }
   ) => Effect.Effect<Worked, Fault | LogError>
   readonly sweep: Effect.Effect<Swept, LogError>
-  /** Never ends. Dies at once where the queue's host delivers jobs itself. */
+  /**
+   * Never ends. Dies at once where the queue's host delivers jobs itself. When it is interrupted it takes no more jobs,
+   * and its runs have 10 s to suspend at their next recorded call, or to end.
+   */
   readonly consume: (options: { readonly concurrency: number }) => Effect.Effect<never>
   readonly counters: Readonly<Counters>
 }
@@ -77,7 +81,9 @@ const make = Effect.fnUntraced(function* (options: BackendOptions) {
   if (agents.size < options.agents.length)
     return yield* Effect.die(new TypeError("createBackend: two agents have the same name"))
   const writers = yield* makeWriters({ log, gateway, groups: makeGroups(secret), redact: options.redact })
+  const draining = makeDraining()
   const services: ServerServices = {
+    ...draining,
     agents,
     log,
     queue,

@@ -22,6 +22,7 @@ import { enqueueAnswered } from "../agent/enqueue.ts"
 import { digestOf } from "../writer/digest.ts"
 import { check } from "../agent/standardSchema.ts"
 import type { Command, EmitCommand } from "../thread/command.ts"
+import { checkAnswer } from "./answers.ts"
 import { permit } from "./caller.ts"
 import type { ServerServices } from "./ServerServices.ts"
 
@@ -84,11 +85,14 @@ export const startRun = (services: ServerServices, principal: Principal, name: s
 export const interruptRun = (services: ServerServices, principal: Principal, name: string, interrupt: UserInterrupt) =>
   Effect.gen(function* () {
     const thread = yield* permit(services, principal, interrupt.kind === "answer" ? "answer" : "interrupt", name)
+    const edited =
+      interrupt.kind === "answer" ? yield* checkAnswer(services, principal, name, thread, interrupt) : undefined
     const { answer, offset } = yield* submit(services, thread, {
       type: "interrupt",
       by: principal.id,
       interrupt,
-      digest: digest(interrupt)
+      digest: digest(interrupt),
+      ...(edited === undefined ? {} : { edited })
     })
     const verdict = answer.type === "verdict" ? answer.verdict : ({ type: "accepted" } as const)
     if (verdict.type === "refused") return yield* Effect.fail(verdict.error)

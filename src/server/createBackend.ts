@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { fault } from "../protocol/Fault.ts"
-import { Access, type Action, type Principal } from "../ports/Access.ts"
+import { Access, type Action, type AskedAbout, type Principal } from "../ports/Access.ts"
 import type { Gateway } from "../ports/Gateway.ts"
 import type { JobQueue } from "../ports/JobQueue.ts"
 import type { ThreadLog } from "../ports/ThreadLog.ts"
@@ -30,7 +30,13 @@ export interface CreateBackendOptions<A extends readonly Agent[]> extends Backen
   /** `null` when the request does not say who sends it, or not validly. */
   readonly authenticate: (request: Request) => Promise<Principal | null> | Principal | null
   /** `thread` is the name within the principal's tenant. There is no default: "allow everyone" is `() => true`. */
-  readonly authorize: (principal: Principal, action: Action, thread: string) => Promise<boolean> | boolean
+  readonly authorize: (
+    principal: Principal,
+    action: Action,
+    thread: string,
+    /** For an `answer` to an open ask: what is asked. Answers to it are asked about once without, and once with it. */
+    about?: AskedAbout
+  ) => Promise<boolean> | boolean
 }
 export interface BackendHandle<A extends readonly Agent[] = readonly Agent[]> {
   /** Answers any request; never rejects. The path may have any prefix before `threads/` and `upstream/`. */
@@ -55,8 +61,8 @@ export const createBackend = <const A extends readonly Agent[]>(options: CreateB
     Access,
     Access.of({
       authenticate: (request) => Effect.promise(async () => authenticate(request)),
-      authorize: (principal, action, thread) =>
-        Effect.promise(async () => (await authorize(principal, action, thread)) === true)
+      authorize: (principal, action, thread, about) =>
+        Effect.promise(async () => (await authorize(principal, action, thread, about)) === true)
     })
   )
   const ports = Layer.mergeAll(options.log, options.gateway, options.queue, access)

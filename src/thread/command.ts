@@ -4,7 +4,7 @@
  * The writer decides a command against the newest control right before each append, and again after every
  * conflict. Shape, size and rights were checked before; what is decided here is state.
  */
-import type { Event, Id, Verdict } from "../protocol/Event.ts"
+import type { Answer, Event, Id, Verdict } from "../protocol/Event.ts"
 import type { PostMessage, StartRun } from "../protocol/Exchange.ts"
 import type { Fault } from "../protocol/Fault.ts"
 import type { Json } from "../protocol/Json.ts"
@@ -30,18 +30,22 @@ export interface StartCommand {
   /** The verified sender as JSON; kept in the note `run/<id>` for the worker, never published. */
   readonly principal?: Json
 }
-/** A person interrupts a run. Note `interrupt/<id>`. */
+/** A person interrupts a run. Note `interrupt/<id>`; an answer that is accepted also makes `ask/<run>/<ask>`. */
 export interface InterruptCommand {
   readonly type: "interrupt"
   readonly by: Id
   readonly interrupt: UserInterrupt
   readonly digest: string
+  /** Of an answer that edits what was shown: the digest of the edited input. PROTOCOL.md#asks */
+  readonly edited?: string
 }
 /** A worker takes a run: `run.started`. */
 export interface TakeCommand {
   readonly type: "take"
   readonly run: Id
   readonly epoch: number
+  /** A child run is taken by whoever holds its parent, under this epoch of the parent. */
+  readonly parentEpoch?: number
 }
 /**
  * Events of a run from the worker that holds `epoch`, in order. May hold `run.suspended` or `run.finished`, last.
@@ -60,6 +64,17 @@ export interface SweepCommand {
   readonly run: Id
 }
 export type Command = PostCommand | StartCommand | InterruptCommand | TakeCommand | EmitCommand | SweepCommand
+
+/** The value of the note `ask/<run>/<ask>`: how the ask was decided, for ever. */
+export interface Decided {
+  readonly answer: Answer
+  /** Of what was approved or answered: the ask's, or that of the edited input. */
+  readonly digest?: string
+  readonly by?: Id
+  /** The store's time, epoch milliseconds. */
+  readonly at: number
+}
+export const askKey = (run: Id, ask: Id): string => `ask/${run}/${ask}`
 
 /** The value of an idempotency note: what the first request with this id was and what it was told. */
 export interface Recorded {

@@ -17,11 +17,15 @@ export interface OpenInterrupt {
 export interface OpenAsk {
   readonly id: Id
   readonly kind: "approval" | "input" | "choice" | "tool"
+  /** Offset of its `ask.opened`, which has all that is shown. */
+  readonly offset: number
   readonly digest?: string
   /** Epoch milliseconds. */
   readonly expiresAt: number
   /** Principal ids that may answer; absent: whoever `authorize` allows. */
   readonly answerableBy?: readonly Id[]
+  /** Who started the run may not answer. */
+  readonly fourEyes?: boolean
 }
 export interface OpenRun {
   readonly id: Id
@@ -44,7 +48,9 @@ export interface OpenRun {
   readonly asks: readonly OpenAsk[]
   /** Offset of its acceptance, then of the newest finished recorded call: `from` of the next epoch. */
   readonly settled?: number
-  /** How often a worker was lost and another took over. */
+  /** What `settled` was when the run was last taken: a run that has it still made no headway since. */
+  readonly taken?: number
+  /** How often a worker was lost, or its host's time was over without headway, and another took over. */
   readonly lost?: number
 }
 export interface Control {

@@ -7,7 +7,7 @@
 import { fault } from "../protocol/Fault.ts"
 import type { Json, JsonObject } from "../protocol/Json.ts"
 import { MAX_CONTROL_BYTES } from "../protocol/Limits.ts"
-import type { Command, DecideContext, Decision } from "./command.ts"
+import { askKey, type Command, type DecideContext, type Decision } from "./command.ts"
 import { emptyControl, type Control } from "./control.ts"
 import { decideInterrupt } from "./decideInterrupt.ts"
 import { decideEmit, decideTake } from "./decideRun.ts"
@@ -67,8 +67,11 @@ export const noteKeys = (command: Command): readonly string[] => {
       return command.start.message === undefined
         ? [`run/${command.start.id}`]
         : [`run/${command.start.id}`, `message/${command.start.message.id}`]
-    case "interrupt":
-      return [`interrupt/${command.interrupt.id}`, `run/${command.interrupt.run}`]
+    case "interrupt": {
+      const { interrupt } = command
+      const keys = [`interrupt/${interrupt.id}`, `run/${interrupt.run}`]
+      return interrupt.kind === "answer" ? [...keys, askKey(interrupt.run, interrupt.ask)] : keys
+    }
     default:
       return []
   }

@@ -1,18 +1,21 @@
 /**
- * Deciding what people send to a run: cancel, steer, pause, resume, answer. PROTOCOL.md#interrupts
+ * Deciding what people send to a run: cancel, steer, pause, resume; answers are `decideAnswer`'s. PROTOCOL.md#interrupts
  *
  * Refused by state is recorded in the log, so that it is the same for ever and everyone sees it. Refused for
  * lack of rights, for shape or for number is only answered.
  */
-import type { Event, Verdict } from "../protocol/Event.ts"
+import type { Event, Id, InterruptApplied, Verdict } from "../protocol/Event.ts"
 import { fault, type FaultCode } from "../protocol/Fault.ts"
+import type { Json } from "../protocol/Json.ts"
 import { MAX_OPEN_INTERRUPTS } from "../protocol/Limits.ts"
-import type { AnswerAsk } from "../protocol/UserInterrupt.ts"
 import { cancelRun } from "./cancel.ts"
 import type { CommandAnswer, DecideContext, Decision, InterruptCommand } from "./command.ts"
 import { runOf, type Control, type OpenRun } from "./control.ts"
+import { answered, answerRefused, decisionNote } from "./decideAnswer.ts"
 import { answeredBefore, noteTooLarge, recordOf } from "./recorded.ts"
-import { append, mayEnqueue, nextEpoch, putRun, refuse, withStatus, type Ended } from "./transitions.ts"
+import { append, mayEnqueue, putRun, refuse, wake, type Ended } from "./transitions.ts"
+
+type Note = { readonly key: string; readonly value: Json }
 
 export const decideInterrupt = (control: Control, command: InterruptCommand, context: DecideContext): Decision => {
   const { by, digest, interrupt } = command
@@ -24,11 +27,12 @@ export const decideInterrupt = (control: Control, command: InterruptCommand, con
   if (run === undefined && !context.notes.has(`run/${interrupt.run}`)) {
     return refuse(fault("NOT_FOUND", "there is no such run in this thread"))
   }
-  const decide = (verdict: Verdict, changed: Ended): Decision => {
+  const decide = (verdict: Verdict, changed: Ended, notes: readonly Note[] = []): Decision => {
     const answer: CommandAnswer = { type: "verdict", interrupt: interrupt.id, verdict, ...mayEnqueue(changed.enqueue) }
     const value = recordOf(digest, context.offset, answer, { interrupt, by })
     const tooLarge = noteTooLarge(value)
-    return tooLarge === undefined ? append(changed.events, changed.control, answer, [{ key, value }]) : refuse(tooLarge)
+    if (tooLarge !== undefined) return refuse(tooLarge)
+    return append(changed.events, changed.control, answer, [{ key, value }, ...notes])
   }
   const refuseByState = (code: FaultCode, message: string): Decision => {
     const verdict: Verdict = { type: "refused", error: fault(code, message) }
@@ -38,7 +42,7 @@ export const decideInterrupt = (control: Control, command: InterruptCommand, con
       enqueue: []
     })
   }
-  const accept = (changed: Ended): Decision => decide({ type: "accepted" }, changed)
+  const accept = (changed: Ended, notes?: readonly Note[]): Decision => decide({ type: "accepted" }, changed, notes)
 
   if (run === undefined) return refuseByState("RUN_TERMINAL", "the run has ended")
   // a cancel gets through however much else is open; a second one changes nothing
@@ -51,77 +55,63 @@ export const decideInterrupt = (control: Control, command: InterruptCommand, con
     case "cancel":
       return accept(cancelRun(control, run, interrupt, by, context.now, context.offset))
     case "steer":
-      return accept(received(control, run, run, command, context))
+      return accept(received(control, run, command, context))
     case "pause":
-      return accept(received(control, run, { ...run, pause: interrupt.id }, command, context))
-    case "resume": {
-      const { pause: _, ...resumed } = run
-      const wakes = run.status === "suspended" && run.asks.length === 0
-      return accept(
-        received(control, run, wakes ? withStatus(resumed, "waiting", context.now) : resumed, command, context)
-      )
-    }
+      return accept(paused(control, run, command, context))
+    case "resume":
+      return accept(resumed(control, run, command, context))
     case "answer": {
-      const ask = run.asks.find((open) => open.id === interrupt.ask)
-      if (ask === undefined) return refuseByState("ASK_CLOSED", "the ask is not open")
-      if (ask.answerableBy !== undefined && !ask.answerableBy.includes(by)) {
-        return refuse(fault("FORBIDDEN", "the ask is for others to answer"))
+      const refused = answerRefused(run, interrupt, by, context)
+      if (refused !== undefined) {
+        return refused.recorded ? refuseByState(refused.fault.code, refused.fault.message) : refuse(refused.fault)
       }
-      if (!answerFits(ask.kind, interrupt.answer.type)) {
-        return refuse(
-          fault("BAD_SHAPE", `an ask of this kind is not ${interrupt.answer.type}`, { path: "answer.type" })
-        )
-      }
-      // written so that an expiry which is not a number counts as passed
-      if (!(context.now < ask.expiresAt))
-        return refuseByState("APPROVAL_EXPIRED", "the ask expired before the answer came")
-      if (ask.digest !== undefined && ask.digest !== interrupt.digest) {
-        return refuseByState("APPROVAL_MISMATCH", "what was answered is not what was asked; reload and look again")
-      }
-      return accept(answered(control, run, interrupt, command, context))
+      return accept(answered(control, run, command, context), decisionNote(run, command, context))
     }
     default:
       return refuse(fault("UNKNOWN_TYPE", "an interrupt of this kind is not known", { path: "kind" }))
   }
 }
 
-const answerFits = (kind: string, answer: AnswerAsk["answer"]["type"]): boolean =>
-  answer === "denied" || (kind === "approval" ? answer === "approved" : answer === "answered")
-
-/** Kept in control until the run's worker applies it; `changed` is what else it does to the run. */
-const received = (
-  control: Control,
-  run: OpenRun,
-  changed: OpenRun,
-  { by, interrupt }: InterruptCommand,
-  { offset }: DecideContext
-): Ended => ({
-  events: [{ type: "interrupt.received", run: run.id, interrupt, verdict: { type: "accepted" }, by }],
-  control: putRun(control, {
-    ...changed,
-    interrupts: [...run.interrupts, { id: interrupt.id, kind: interrupt.kind, offset }]
-  }),
-  enqueue: changed.status === "waiting" && run.status === "suspended" ? [nextEpoch(run)] : []
+const acceptedBy = ({ by, interrupt }: InterruptCommand): Event => ({
+  type: "interrupt.received",
+  run: interrupt.run,
+  interrupt,
+  verdict: { type: "accepted" },
+  by
+})
+const appliedAt = (run: OpenRun, interrupt: Id, outcome: InterruptApplied["outcome"] = { type: "applied" }): Event => ({
+  type: "interrupt.applied",
+  run: run.id,
+  interrupt,
+  outcome
 })
 
-/** An answer is applied by being recorded; a run that waits for it goes on. */
-const answered = (
-  control: Control,
-  run: OpenRun,
-  interrupt: AnswerAsk,
-  { by }: InterruptCommand,
-  { now, offset }: DecideContext
-): Ended => {
-  const events: Event[] = [
-    { type: "interrupt.received", run: run.id, interrupt, verdict: { type: "accepted" }, by },
-    { type: "interrupt.applied", run: run.id, interrupt: interrupt.id, outcome: { type: "applied" } },
-    { type: "ask.resolved", run: run.id, ask: interrupt.ask, answer: interrupt.answer, resolver: "person", by }
-  ]
-  const next: OpenRun = { ...run, settled: offset, asks: run.asks.filter((ask) => ask.id !== interrupt.ask) }
-  const wakes = run.status === "suspended"
-  return {
-    events,
-    control: putRun(control, wakes ? withStatus(next, "waiting", now) : next),
-    enqueue: wakes ? [nextEpoch(run)] : []
+/** Kept in control until the run's worker applies it. */
+const received = (control: Control, run: OpenRun, command: InterruptCommand, { offset }: DecideContext): Ended => {
+  const { id, kind } = command.interrupt
+  const kept: OpenRun = { ...run, interrupts: [...run.interrupts, { id, kind, offset }] }
+  return { events: [acceptedBy(command)], control: putRun(control, kept), enqueue: [] }
+}
+
+/** A run that is suspended stays so; another suspends where its worker next can. */
+const paused = (control: Control, run: OpenRun, command: InterruptCommand, context: DecideContext): Ended => {
+  const { id } = command.interrupt
+  if (run.pause === undefined && run.status !== "suspended") {
+    return received(control, { ...run, pause: id }, command, context)
   }
+  const events = [acceptedBy(command), appliedAt(run, id)]
+  return { events, control: run.pause === undefined ? putRun(control, { ...run, pause: id }) : control, enqueue: [] }
+}
+
+const resumed = (control: Control, run: OpenRun, command: InterruptCommand, { now }: DecideContext): Ended => {
+  const { pause, ...rest } = run
+  const overtaken = run.interrupts.filter(({ id }) => id === pause)
+  const events = [
+    acceptedBy(command),
+    ...overtaken.map(({ id }) => appliedAt(run, id, { type: "too-late", reason: "dropped" })),
+    appliedAt(run, command.interrupt.id)
+  ]
+  if (pause === undefined) return { events, control, enqueue: [] }
+  const next: OpenRun = { ...rest, interrupts: run.interrupts.filter((open) => !overtaken.includes(open)) }
+  return { events, ...wake(control, next, now) }
 }

@@ -5,7 +5,7 @@
  */
 import type { Event, RunSuspended } from "../protocol/Event.ts"
 import { fault } from "../protocol/Fault.ts"
-import { LEASE_MILLIS } from "../protocol/Limits.ts"
+import { LEASE_MILLIS, MAX_EPOCHS, MAX_OPEN_ASKS } from "../protocol/Limits.ts"
 import type { DecideContext, Decision, EmitCommand, TakeCommand } from "./command.ts"
 import { runOf, type Control, type OpenAsk, type OpenRun } from "./control.ts"
 import {
@@ -20,23 +20,28 @@ import {
   nextEpoch,
   putRun,
   refuse,
+  treeOf,
   withStatus
 } from "./transitions.ts"
 
 const ENDED = fault("RUN_TERMINAL", "the run has ended")
 
-export const decideTake = (control: Control, { epoch, run: id }: TakeCommand, { now }: DecideContext): Decision => {
+export const decideTake = (control: Control, command: TakeCommand, { now }: DecideContext): Decision => {
+  const { epoch, run: id } = command
   const run = runOf(control, id)
   if (run === undefined) return refuse(ENDED)
-  const lost = run.status === "running" && run.onWorkerLost === "retry" && run.due <= now
-  const isFree =
-    run.status === "waiting" || lost || (run.status === "queued" && firstInLine(control, run.agent) === run)
-  if (!isFree || run.epoch !== epoch - 1) {
+  const lost = run.status === "running" && (run.parent === undefined ? run.due <= now : true)
+  if (!isFree(control, run, lost, command) || run.epoch !== epoch - 1) {
     return refuse(fault("RUN_NOT_WAITING", `the run does not wait for epoch ${epoch}`))
   }
-  if (run.cancel !== undefined) return endInstead(control, run, now)
-  if (run.deadline !== undefined && run.deadline <= now) return endInstead(control, run, now)
-  const taken: OpenRun = { ...run, epoch, ...(lost ? { lost: (run.lost ?? 0) + 1 } : {}) }
+  if (run.cancel !== undefined || (run.deadline !== undefined && run.deadline <= now) || (lost && !mayRetry(run)))
+    return endInstead(control, run, lost, now)
+  const taken: OpenRun = {
+    ...run,
+    epoch,
+    ...(run.settled === undefined ? {} : { taken: run.settled }),
+    ...(lost ? { lost: (run.lost ?? 0) + 1 } : {})
+  }
   const from = epoch > 1 && run.settled !== undefined ? { from: run.settled } : {}
   return append(
     [{ type: "run.started", run: id, epoch, ...from }],
@@ -44,11 +49,27 @@ export const decideTake = (control: Control, { epoch, run: id }: TakeCommand, { 
     { type: "taken", ...from }
   )
 }
-const endInstead = (control: Control, run: OpenRun, now: number): Decision => {
-  const outcome = run.cancel === undefined ? deadlineExceeded() : cancelledOutcome(run)
+const mayRetry = (run: OpenRun) => run.onWorkerLost === "retry"
+/** A child is free for whoever holds its parent now: who held it before held an earlier epoch of the parent. */
+const isFree = (control: Control, run: OpenRun, lost: boolean, { parentEpoch }: TakeCommand): boolean => {
+  if (run.parent !== undefined) {
+    const parent = runOf(control, run.parent)
+    return parent?.status === "running" && parent.epoch === parentEpoch
+  }
+  return (
+    run.status === "waiting" ||
+    (lost && mayRetry(run)) ||
+    (run.status === "queued" && firstInLine(control, run.agent) === run)
+  )
+}
+const endInstead = (control: Control, run: OpenRun, lost: boolean, now: number): Decision => {
+  const outcome =
+    run.cancel !== undefined ? cancelledOutcome(run) : lost && !mayRetry(run) ? workerLost() : deadlineExceeded()
   const ended = endRun(control, run, { outcome }, now)
   return append(ended.events, ended.control, { type: "swept", ...mayEnqueue(ended.enqueue) })
 }
+export const workerLost = () =>
+  ({ type: "failed", error: fault("WORKER_LOST", "the worker died; start the run again") }) as const
 export const deadlineExceeded = () =>
   ({ type: "failed", error: fault("DEADLINE_EXCEEDED", "the run took longer than its deadline") }) as const
 
@@ -65,7 +86,8 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
   const last = command.events.at(-1)
   if (last === undefined) return badEvents("is empty")
   // a recorded call is finished when its result is in a note; what a model's own stream shows is not recorded
-  const settles = (id: string | undefined) => notes.some((note) => note.key.startsWith(`step/${id}/`))
+  const settles = (id: string | undefined) =>
+    notes.some(({ key }) => key.startsWith(`step/${id}/`) || key.startsWith(`checkpoint/${id}/`))
   let next: OpenRun = settles(run.id) ? { ...run, settled: context.offset } : run
   /** What somebody else decided in between: what the worker says of it is passed over. */
   const late = new Set<Event>()
@@ -90,11 +112,20 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
         if (!(expiresAt > run.acceptedAt && expiresAt <= FAR_MILLIS))
           return badEvents(`[${at}].expiresAt is not a time to come`)
         if (next.asks.some((open) => open.id === event.ask)) return badEvents(`[${at}].ask is open already`)
+        if (next.asks.length >= MAX_OPEN_ASKS) {
+          return refuse(
+            fault("TOO_MANY", `the run has ${MAX_OPEN_ASKS} open asks; wait for answers`, { limit: MAX_OPEN_ASKS })
+          )
+        }
+        const { answerableBy, digest, fourEyes } = event
         const ask: OpenAsk = {
           id: event.ask,
           kind: event.kind,
+          offset: context.offset,
           expiresAt,
-          ...(event.digest === undefined ? {} : { digest: event.digest })
+          ...(digest === undefined ? {} : { digest }),
+          ...(answerableBy === undefined ? {} : { answerableBy }),
+          ...(fourEyes === undefined ? {} : { fourEyes })
         }
         next = { ...next, asks: [...next.asks, ask] }
         break
@@ -135,7 +166,10 @@ export const decideEmit = (control: Control, command: EmitCommand, context: Deci
 const badEvents = (problem: string): Decision =>
   refuse(fault("BAD_SHAPE", `events${problem.startsWith("[") ? "" : " "}${problem}`, { path: "events" }))
 
-/** A suspended run waits for people; one that nobody would wake goes back to the workers at once. */
+/**
+ * A suspended run waits for people; one that nobody would wake goes back to the workers at once. A child waits with
+ * its parent, which says what it waits for. One whose host's time ends again and again without headway is given up.
+ */
 const suspend = (
   control: Control,
   run: OpenRun,
@@ -147,11 +181,18 @@ const suspend = (
     const ended = endRun(control, run, { outcome: cancelledOutcome(run) }, now)
     return append([...events, ...ended.events], ended.control, { type: "emitted", ...mayEnqueue(ended.enqueue) }, notes)
   }
-  const isOpen = (id: string) => run.asks.some((ask) => ask.id === id)
+  const tree = treeOf(putRun(control, run), run)
+  const open = new Set(tree.flatMap(({ asks }) => asks.map(({ id }) => id)))
   const waits =
-    event.why === "paused"
-      ? run.pause !== undefined
-      : event.why === "asked" && run.asks.length > 0 && (event.asks ?? []).every(isOpen)
-  const next = withStatus(run, waits ? "suspended" : "waiting", now)
+    run.parent !== undefined ||
+    tree.some(({ pause }) => pause !== undefined) ||
+    (event.why === "asked" && open.size > 0 && (event.asks ?? []).every((id) => open.has(id)))
+  const stuck = event.why === "time-limit" && run.taken === run.settled
+  const lost = (run.lost ?? 0) + 1
+  if (stuck && lost >= MAX_EPOCHS) {
+    const ended = endRun(control, run, { outcome: deadlineExceeded() }, now)
+    return append([...events, ...ended.events], ended.control, { type: "emitted", ...mayEnqueue(ended.enqueue) }, notes)
+  }
+  const next = withStatus(stuck ? { ...run, lost } : run, waits ? "suspended" : "waiting", now)
   return append(events, putRun(control, next), { type: "emitted", ...mayEnqueue(waits ? [] : [nextEpoch(run)]) }, notes)
 }

@@ -37,12 +37,12 @@ export const putRun = (control: Control, run: OpenRun): Control => ({
 export const topLevelRuns = (control: Control, agent: string): readonly OpenRun[] =>
   control.runs.filter((run) => run.parent === undefined && run.agent === agent)
 
-/** When the sweeper must look at a run that is in its present state since `now`. */
+/** When the sweeper must look at a run that is in its present state since `now`. A child is its parent's to look after. */
 export const dueAt = (run: OpenRun, now: number): number => {
   let due = run.deadline ?? FAR_MILLIS
   if (run.cancel !== undefined) due = Math.min(due, run.cancel.endBy)
-  if (run.status === "waiting") return Math.min(due, now + TAKE_MILLIS)
-  if (run.status === "running") return Math.min(due, now + LEASE_MILLIS)
+  if (run.parent === undefined && run.status === "waiting") return Math.min(due, now + TAKE_MILLIS)
+  if (run.parent === undefined && run.status === "running") return Math.min(due, now + LEASE_MILLIS)
   if (run.status === "suspended") for (const ask of run.asks) due = Math.min(due, ask.expiresAt)
   return due
 }
@@ -66,8 +66,8 @@ export interface Ended {
 const TOO_LATE = { completed: "finished", cancelled: "cancelled", failed: "failed" } as const
 
 /**
- * Ends an open run: its asks are withdrawn, interrupts that were not applied are told so, and the run that is
- * queued behind it begins to wait for a worker.
+ * Ends an open run: its children end, its asks are withdrawn, interrupts that were not applied are told so, and the
+ * run that is queued behind it begins to wait for a worker.
  */
 export const endRun = (
   control: Control,
@@ -76,10 +76,23 @@ export const endRun = (
   now: number
 ): Ended => {
   const { outcome } = finished
-  const left: Control = { ...control, runs: control.runs.filter((other) => other.id !== run.id) }
-  const next = firstInLine(left, run.agent)
+  const ofChildren: Event[] = []
+  let left: Control = control
+  for (const child of control.runs.filter((other) => other.parent === run.id)) {
+    const ended = endRun(
+      left,
+      child,
+      { outcome: { type: "cancelled", reason: "the run that called it has ended" } },
+      now
+    )
+    ofChildren.push(...ended.events)
+    left = ended.control
+  }
+  left = { ...left, runs: left.runs.filter((other) => other.id !== run.id) }
+  const next = run.parent === undefined ? firstInLine(left, run.agent) : undefined
   return {
     events: [
+      ...ofChildren,
       ...run.asks.map((ask): Event => ({
         type: "ask.resolved",
         run: run.id,
@@ -101,6 +114,31 @@ export const endRun = (
     control: next === undefined ? left : putRun(left, withStatus(next, "waiting", now)),
     enqueue: next === undefined ? [] : [nextEpoch(next)]
   }
+}
+
+/** The run and all that it called, directly or not, that are unfinished. */
+export const treeOf = (control: Control, run: OpenRun): readonly OpenRun[] => [
+  run,
+  ...control.runs.filter((other) => other.parent === run.id).flatMap((child) => treeOf(control, child))
+]
+const rootOf = (control: Control, run: OpenRun): OpenRun => {
+  const parent = control.runs.find((other) => other.id === run.parent)
+  return parent === undefined ? run : rootOf(control, parent)
+}
+
+/**
+ * Something that the suspended `run` waited for has come: it may be taken again, and with it the runs that called
+ * it; a job is made for the first of them. A paused one waits on. `run` need not be suspended.
+ */
+export const wake = (control: Control, run: OpenRun, now: number): Omit<Ended, "events"> => {
+  const changed = putRun(control, run.status === "suspended" ? withStatus(run, "suspended", now) : run)
+  const root = rootOf(changed, run)
+  const asleep = root.status === "suspended" && treeOf(changed, root).every(({ pause }) => pause === undefined)
+  if (!asleep) return { control: changed, enqueue: [] }
+  const woken = treeOf(changed, root)
+    .filter(({ status }) => status === "suspended")
+    .reduce((next, each) => putRun(next, withStatus(each, "waiting", now)), changed)
+  return { control: woken, enqueue: [nextEpoch(root)] }
 }
 
 /** How a run ends whose cancel was accepted. */

@@ -37,6 +37,9 @@ export interface AttachedLine {
 /** What is rare is measured; what streams says its size itself. `512` is for what deciding adds. */
 export const unitsOf = (said: object): number => JSON.stringify(said).length + 512
 
+/** Faults of what was committed: whoever commits is told, and the run goes on. */
+const OF_THE_CALL = new Set<string>(["TOO_MANY", "TOO_LARGE", "DUPLICATE_DIFFERENT"])
+
 export const makeLine = (
   attached: AttachedLine,
   pending: Pending,
@@ -69,7 +72,7 @@ export const makeLine = (
       new Promise((settle) => {
         const command: Command = { type: "emit", run, epoch, events, ...(notes === undefined ? {} : { notes }) }
         const settleBoth = (outcome: Outcome) => {
-          onOutcome(outcome)
+          if (outcome.ok || !OF_THE_CALL.has(outcome.fault.code)) onOutcome(outcome)
           settle(outcome)
         }
         enqueue({ command, outside: false, open: undefined, units: unitsOf(events), onOutcome: settleBoth })

@@ -156,6 +156,8 @@ const consuming = Effect.fnUntraced(function* (options: {
     nextId: () => "id",
     now: () => START,
     fork: Effect.runForkWith(yield* Effect.context<never>()),
+    onDrain: () => () => {},
+    drain: () => {},
     context: undefined
   }
   return yield* Effect.forkChild(consume(services, options.onReceive, { concurrency: options.concurrency }))

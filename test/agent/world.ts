@@ -38,11 +38,12 @@ export const makeBackends = Effect.fnUntraced(function* (
   const recording = recordingGateway({ subscribe: options.subscribe ?? true })
   const jobs: Job[] = []
   const queue = { lost: false }
+  const principal = { id: "ann" }
   const ports = Layer.mergeAll(
     Layer.succeed(Gateway, recording.gateway),
     Layer.succeed(
       Access,
-      Access.of({ authenticate: () => Effect.succeed({ id: "ann" }), authorize: () => Effect.succeed(true) })
+      Access.of({ authenticate: () => Effect.sync(() => ({ ...principal })), authorize: () => Effect.succeed(true) })
     ),
     Layer.succeed(
       JobQueue,
@@ -91,6 +92,16 @@ export const makeBackends = Effect.fnUntraced(function* (
     nextId: next,
     start: (run: string, agent: string, more: object = {}) => post("runs", { id: run, agent, input: {}, ...more }),
     interrupt: (body: object, backend = server) => post("interrupts", { id: next(), ...body }, backend),
+    /** Sends as somebody else than ann. */
+    as: <A>(by: string, request: () => Effect.Effect<A>) =>
+      Effect.suspend(() => {
+        const before = principal.id
+        principal.id = by
+        return Effect.ensuring(
+          request(),
+          Effect.sync(() => (principal.id = before))
+        )
+      }),
     /** Hands the oldest job to the process; the run goes on in the background. */
     work: (process: Process, job: Job | undefined = jobs.shift()) => Effect.forkChild(process.backend.work(job)),
     events: () => eventsOf(store),
@@ -129,7 +140,9 @@ export const aborted = (run: Pick<Run, "signal">): Promise<void> =>
 export const agentOf = (
   name: string,
   run: (run: Run) => Promise<unknown>,
-  options: Partial<Pick<Parameters<typeof defineAgent>[0], "onBusy" | "onWorkerLost" | "deadline">> = {}
+  options: Partial<
+    Pick<Parameters<typeof defineAgent>[0], "onBusy" | "onWorkerLost" | "deadline" | "asks" | "holdFor">
+  > = {}
 ): Agent =>
   defineAgent({
     name,

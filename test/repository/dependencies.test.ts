@@ -34,11 +34,14 @@ describe("dependencies", () => {
       "@ag-ui/core",
       "@azure/data-tables",
       "@azure/functions",
+      "@azure/storage-blob",
       "@azure/storage-queue",
       "@azure/web-pubsub",
       "@azure/web-pubsub-client",
       "ai",
+      "pg",
       "react",
+      "redis",
       "ws"
     ])
   })

@@ -40,7 +40,7 @@ const TABLE: readonly Row[] = [
   },
   {
     who: "src/server/",
-    modules: `${SHARED}|src/server/|src/agent/(defineAgent|standardSchema|enqueue)\\.ts`,
+    modules: `${SHARED}|src/server/|src/agent/(askDigest|defineAgent|standardSchema|enqueue)\\.ts`,
     packages: "effect/|node:|uuid$|canonicalize$|jose$|@standard-schema/spec$"
   },
   { who: "src/emulator/", modules: "src/emulator/", packages: "node:|jose$|ws$|uuid$" },

@@ -117,7 +117,8 @@ describe("answering an ask", () => {
     expect(thread.newest()).toEqual(["interrupt.received", "interrupt.applied", "ask.resolved"])
     expect(thread.newestEvents()[2]).toMatchObject({ resolver: "person", by: "bob", answer: { type: "approved" } })
     expect(thread.run("r1")).toMatchObject({ status: "waiting", asks: [], settled: 5 })
-    expect(verdictOf(thread.interrupt(answer("i2", "r1", "a1", "sha")))).toBe("ASK_CLOSED")
+    expect(verdictOf(thread.interrupt(answer("i2", "r1", "a1", "sha")))).toBe("APPROVAL_ALREADY_DECIDED")
+    expect(verdictOf(thread.interrupt(answer("i3", "r1", "a9", "sha")))).toBe("ASK_CLOSED")
   })
   it("does not suspend a run whose answer was there before", () => {
     const thread = asked()

@@ -42,7 +42,8 @@ describe("taking", () => {
     thread.start("r1")
     thread.take("r1")
     thread.start("child", { agent: "critic", parent: "r1" })
-    thread.take("child")
+    expect(codeOf(thread.take("child"))).toBe("RUN_NOT_WAITING")
+    thread.take("child", 1, 1)
     thread.emit("child", [{ type: "run.finished", run: "child", outcome: { type: "completed" } }], {
       note: "step/r1/critic"
     })
@@ -192,11 +193,24 @@ describe("sweeping", () => {
     thread.start("r1", { onWorkerLost: "retry" })
     for (let epoch = 1; epoch <= MAX_EPOCHS; epoch++) {
       thread.take("r1", epoch)
+      thread.emit("r1", [{ type: "run.status", run: "r1", label: "on" }], { epoch, note: `step/r1/tool:t#${epoch}` })
       thread.suspend("r1", "time-limit", epoch)
     }
     thread.take("r1", MAX_EPOCHS + 1)
     thread.pass(LEASE_MILLIS)
     expect(enqueued(thread.sweep("r1"))).toEqual([{ run: "r1", epoch: MAX_EPOCHS + 2 }])
+  })
+  it("gives up a run whose host's time ends again and again without headway", () => {
+    const thread = begin()
+    thread.start("r1", { onWorkerLost: "retry" })
+    for (let epoch = 1; epoch <= MAX_EPOCHS; epoch++) {
+      thread.take("r1", epoch)
+      thread.suspend("r1", "time-limit", epoch)
+    }
+    expect(thread.newestEvents()).toMatchObject([
+      { type: "run.suspended" },
+      { type: "run.finished", outcome: { type: "failed", error: { code: "DEADLINE_EXCEEDED" } } }
+    ])
   })
   it("ends what passed its deadline in any state, and lets the next in line in", () => {
     const thread = begin()

@@ -31,7 +31,8 @@ export const begin = () => {
         digest: digest(start)
       })
     },
-    take: (run: string, epoch = 1) => attempt({ type: "take", run, epoch }),
+    take: (run: string, epoch = 1, parentEpoch?: number) =>
+      attempt({ type: "take", run, epoch, ...(parentEpoch === undefined ? {} : { parentEpoch }) }),
     emit: (run: string, events: readonly Event[], options: { epoch?: number; note?: string } = {}) =>
       attempt({
         type: "emit",

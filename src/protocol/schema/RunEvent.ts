@@ -71,12 +71,16 @@ export const AskOpened = open({
   ask: Id,
   kind: Schema.Literals(["approval", "input", "choice", "tool"]),
   prompt: Schema.String,
+  name: Text,
+  input: Schema.optionalKey(Json),
   call: Schema.optionalKey(Id),
   schema: Schema.optionalKey(Json),
   options: Schema.optionalKey(Schema.Array(open({ id: Id, label: Schema.String }))),
   digest: Text,
   expiresAt: Timestamp,
-  reason: Text
+  reason: Text,
+  answerableBy: Schema.optionalKey(Schema.Array(Id)),
+  fourEyes: Schema.optionalKey(Schema.Boolean)
 })
 export const AskResolved = open({
   type: Schema.Literal("ask.resolved"),
