@@ -7,6 +7,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec"
 import type { Json, JsonObject } from "../../src/protocol/Json.ts"
 import { defineAgent, type Agent, type AgentOptions } from "../../src/agent/defineAgent.ts"
 import type { CustomEvents, Run } from "../../src/agent/Run.ts"
+import type { AskSchemas } from "../../src/agent/Ask.ts"
 import { AgentError } from "../../src/agent/RunAborted.ts"
 import type { Stage } from "./process.ts"
 
@@ -100,10 +101,10 @@ const perform = async (run: Run<CustomEvents, Stage>, ops: readonly Op[]): Promi
 }
 
 type Options = Partial<
-  Pick<AgentOptions<typeof anything, typeof result, CustomEvents, Stage>, "onBusy" | "onWorkerLost" | "deadline">
+  Pick<AgentOptions<typeof anything, typeof result, CustomEvents, Stage, AskSchemas>, "onBusy" | "onWorkerLost" | "deadline">
 >
 const agent = (name: string, options: Options): Agent =>
-  defineAgent<typeof anything, typeof result, CustomEvents, Stage>({
+  defineAgent<typeof anything, typeof result, CustomEvents, Stage, AskSchemas>({
     name,
     input: anything,
     output: result,
