@@ -6,9 +6,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec"
 import type { Json, JsonObject } from "../../src/protocol/Json.ts"
 import { defineAgent, type Agent, type AgentOptions } from "../../src/agent/defineAgent.ts"
-import type { CustomEvents, Run } from "../../src/agent/Run.ts"
+import type { CustomEvents, Run, ToolContext } from "../../src/agent/Run.ts"
 import type { AskSchemas } from "../../src/agent/Ask.ts"
-import { AgentError } from "../../src/agent/RunAborted.ts"
+import { AgentError, Denied } from "../../src/agent/RunAborted.ts"
 import type { Stage } from "./process.ts"
 
 export type Op =
@@ -24,8 +24,17 @@ export type Op =
     }
   | { readonly op: "step"; readonly name: string; readonly ops: readonly Op[] }
   | { readonly op: "child"; readonly agent: string; readonly ops: readonly Op[] }
-  | { readonly op: "fail"; readonly text: string }
+  | { readonly op: "fail" | "checkpoint"; readonly text: string }
+  | {
+      /** `approval`: asks, then runs the tool by it; `tool`: the tool asks by itself; the rest only ask. */
+      readonly op: "approval" | "tool that asks" | "input" | "choice" | "client tool"
+      readonly name: string
+      readonly expires: number
+      readonly fourEyes?: boolean
+    }
 
+/** Names of what agents say and of the tools they use. */
+export const WORDS = ["tide", "ember", "willow", "quartz", "harbor", "saffron"]
 const anything: StandardSchemaV1<JsonObject, JsonObject> = {
   "~standard": { version: 1, vendor: "simulation", validate: (value) => ({ value: value as JsonObject }) }
 }
@@ -33,7 +42,51 @@ const result: StandardSchemaV1<Json, Json> = {
   "~standard": { version: 1, vendor: "simulation", validate: (value) => ({ value: value as Json }) }
 }
 
-const perform = async (run: Run<CustomEvents, Stage>, ops: readonly Op[]): Promise<number> => {
+type Stager = Run<CustomEvents, Stage, AskSchemas>
+/** Whatever people say, or do not say, the agent goes on; only what was approved is done. */
+const askPeople = async (run: Stager, op: Extract<Op, { readonly expires: number }>): Promise<void> => {
+  const { name } = op
+  const options = { expiresIn: op.expires, ...(op.fourEyes === true ? { fourEyes: true } : {}) }
+  const input = { name, amount: 1 }
+  const execute =
+    (ask?: string) =>
+    async (allowed: Json, { call, key }: ToolContext) => {
+      run.context.didRun({ run: run.id, epoch: run.epoch, key, call, input: allowed, ...(ask === undefined ? {} : { ask }) })
+      await run.context.sleep(5, run.signal)
+      return { did: name }
+    }
+  switch (op.op) {
+    case "approval": {
+      const approval = await run.ask.approval({ tool: name, input, ...options })
+      if (approval.approved) await run.tool(name, approval.input, execute(approval.ask), { approval })
+      else await run.text(`not approved: ${approval.why} `)
+      return
+    }
+    case "tool that asks":
+      await run.tool(name, input, execute(), { approve: options }).catch((error: unknown) => {
+        if (!(error instanceof Denied)) throw error
+      })
+      return
+    case "input": {
+      const reply = await run.ask.input("amount", options)
+      return run.text(reply.answered ? `got ${JSON.stringify(reply.value)} ` : `got none: ${reply.why} `)
+    }
+    case "choice": {
+      const choices = [
+        { id: "left", label: "Left" },
+        { id: "right", label: "Right" }
+      ]
+      const reply = await run.ask.choice({ options: choices, ...options })
+      return run.text(reply.answered ? `chose ${reply.value} ` : `chose none: ${reply.why} `)
+    }
+    case "client tool": {
+      const reply = await run.ask.tool("amount", input, options)
+      return run.text(reply.answered ? "the client did it " : `the client did not: ${reply.why} `)
+    }
+  }
+}
+
+const perform = async (run: Stager, ops: readonly Op[]): Promise<number> => {
   const { didRun, sleep } = run.context
   let done = 0
   for (const op of ops) {
@@ -64,6 +117,16 @@ const perform = async (run: Run<CustomEvents, Stage>, ops: readonly Op[]): Promi
         break
       case "fail":
         throw new AgentError(op.text)
+      case "checkpoint":
+        await run.checkpoint(op.text)
+        break
+      case "approval":
+      case "tool that asks":
+      case "input":
+      case "choice":
+      case "client tool":
+        await askPeople(run, op)
+        break
       case "tool": {
         const { fails = false, idempotent = false, millis, name } = op
         const answer = run.tool(
@@ -101,22 +164,23 @@ const perform = async (run: Run<CustomEvents, Stage>, ops: readonly Op[]): Promi
 }
 
 type Options = Partial<
-  Pick<AgentOptions<typeof anything, typeof result, CustomEvents, Stage, AskSchemas>, "onBusy" | "onWorkerLost" | "deadline">
+  Pick<AgentOptions<typeof anything, typeof result, CustomEvents, Stage, AskSchemas>, "onBusy" | "onWorkerLost" | "deadline" | "holdFor">
 >
 const agent = (name: string, options: Options): Agent =>
   defineAgent<typeof anything, typeof result, CustomEvents, Stage, AskSchemas>({
     name,
     input: anything,
     output: result,
+    asks: Object.fromEntries(["amount", ...WORDS].map((name) => [name, anything])),
     ...options,
     run: async (run, input) => ({ done: await perform(run as never, input["ops"] as unknown as readonly Op[]) })
   }) as Agent
 
 export const AGENTS: readonly Agent[] = [
-  agent("plain", { onBusy: "queue" }),
-  agent("sturdy", { onBusy: "queue", onWorkerLost: "retry" }),
-  agent("eager", { onBusy: "parallel", onWorkerLost: "retry" }),
-  agent("newest", { onBusy: "replace" }),
+  agent("plain", { onBusy: "queue", holdFor: 0 }),
+  agent("sturdy", { onBusy: "queue", onWorkerLost: "retry", holdFor: 300 }),
+  agent("eager", { onBusy: "parallel", onWorkerLost: "retry", holdFor: 1_000 }),
+  agent("newest", { onBusy: "replace", holdFor: 100 }),
   agent("solo", { onBusy: "reject", onWorkerLost: "retry" }),
   agent("hasty", { onBusy: "queue", onWorkerLost: "retry", deadline: 4_000 })
 ]

@@ -10,7 +10,7 @@ import { createRequest, type Fetch, type Request } from "../../src/client/http.t
 import { createActions, type Actions } from "../../src/client/interrupts.ts"
 import type { PostMessage, StartRun } from "../../src/protocol/Exchange.ts"
 import type { UserInterrupt } from "../../src/protocol/UserInterrupt.ts"
-import type { View } from "../../src/protocol/View.ts"
+import type { View, ViewAsk } from "../../src/protocol/View.ts"
 import type { Hub } from "./gateway.ts"
 import type { Party, Timer, World } from "./world.ts"
 
@@ -114,6 +114,13 @@ export const openTab = (world: World, name: string, device: Device, thread: stri
         if (interrupt.kind === "steer") {
           const { message, when } = interrupt
           return actions.steer(run, message.parts, { id, message: message.id, when })
+        }
+        if (interrupt.kind === "answer") {
+          const { answer, ask, digest } = interrupt
+          const shown = { id: ask, run, ...(digest === undefined ? {} : { digest }) } as ViewAsk
+          if (answer.type === "denied") return actions.deny(shown, { id })
+          if (answer.type === "answered") return actions.answer(shown, answer.value, { id })
+          return actions.approve(shown, { id, ...(answer.input === undefined ? {} : { input: answer.input }) })
         }
         return interrupt.kind === "pause" ? actions.pause(run, { id }) : actions.resume(run, { id })
       }

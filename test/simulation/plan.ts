@@ -2,7 +2,7 @@
  * A plan: all that a schedule decides beforehand, as data. The same plan gives the same history; a shorter one is made by
  * leaving things out.
  */
-import type { Op } from "./agents.ts"
+import { WORDS, type Op } from "./agents.ts"
 import { CALL_FAULTS, type CallFault, type Rates } from "./faults.ts"
 import { chanceOf, type Chance } from "./world.ts"
 
@@ -26,6 +26,8 @@ export type Action = { readonly at: number } & (
       readonly grace?: number
       readonly late?: boolean
     }
+  /** Answers an ask that the device shows, if it shows one. */
+  | { readonly do: "answer"; readonly client: number; readonly id: string; readonly how: How; readonly nth: number }
   /** The same again, as another device or an impatient person would. */
   | { readonly do: "repeat"; readonly client: number; readonly of: string }
   | { readonly do: "cut" | "half-open"; readonly client: number | undefined }
@@ -35,6 +37,8 @@ export type Action = { readonly at: number } & (
   | { readonly do: "jump"; readonly process: number; readonly millis: number }
   | { readonly do: "trim" | "lose snapshot" | "replace log" }
 )
+/** `wrong`: by a digest that is not what was shown. */
+export type How = "approve" | "edit" | "deny" | "wrong"
 export interface Plan {
   readonly seed: number
   readonly rates: Rates
@@ -72,7 +76,6 @@ const STRONG: Readonly<Record<CallFault, number>> = {
   "job late": 0.3,
   "queue unavailable": 0.2
 }
-const WORDS = ["tide", "ember", "willow", "quartz", "harbor", "saffron"]
 
 export const planOf = (seed: number): Plan => {
   const chance = chanceOf(seed, "plan")
@@ -112,6 +115,12 @@ const actionsOf = (chance: Chance): readonly Action[] => {
       actions.push({ at, do: kind, client: device(), id, run, grace: chance.pick([0, 50, 500, 5_000]) })
     else actions.push({ at, do: kind, client: device(), id, run, ...(chance.strikes(0.2) ? { late: true } : {}) })
   }
+  const answer = () => {
+    const how = chance.pick(["approve", "approve", "edit", "deny", "wrong"] as const)
+    const id = `ans${sent.length + 1}`
+    sent.push(id)
+    actions.push({ at: at + chance.between(0, 600), do: "answer", client: device(), id, how, nth: chance.int(3) })
+  }
   start()
   const steps = 4 + chance.int(10)
   const faulty = chance.strikes(0.7)
@@ -119,7 +128,12 @@ const actionsOf = (chance: Chance): readonly Action[] => {
     at += chance.strikes(0.2) ? chance.between(0, 3_000) : chance.between(0, 200)
     const drawn = chance.int(20)
     if (drawn < 4) start()
-    else if (drawn < 9) interrupt()
+    else if (drawn < 8) interrupt()
+    else if (drawn < 9) {
+      // two people at once, as often as not
+      answer()
+      if (chance.strikes(0.5)) answer()
+    }
     else if (drawn < 11) {
       const id = `msg${sent.length + 1}`
       sent.push(id)
@@ -158,10 +172,11 @@ const opsOf = (chance: Chance, depth: number): readonly Op[] => {
   for (let n = 0; n < count; n++) {
     const text = chance.pick(WORDS)
     const millis = chance.pick([0, 5, 20, 80, 400])
-    const drawn = chance.int(20)
-    if (drawn < 6) ops.push({ op: "text", text })
+    const drawn = chance.int(22)
+    if (drawn >= 20) ops.push(askOf(chance, text))
+    else if (drawn < 6) ops.push({ op: "text", text })
     else if (drawn < 7) ops.push({ op: "think", text })
-    else if (drawn < 9) ops.push({ op: chance.pick(["status", "state", "source"] as const), text })
+    else if (drawn < 9) ops.push({ op: chance.pick(["status", "state", "source", "checkpoint"] as const), text })
     else if (drawn < 12) ops.push({ op: "wait", millis, ...(chance.strikes(0.15) ? { heedless: true } : {}) })
     else if (drawn < 15) {
       const idempotent = chance.strikes(0.5)
@@ -174,3 +189,10 @@ const opsOf = (chance: Chance, depth: number): readonly Op[] => {
   }
   return ops
 }
+
+const askOf = (chance: Chance, name: string): Op => ({
+  op: chance.pick(["approval", "approval", "tool that asks", "input", "choice", "client tool"] as const),
+  name,
+  expires: chance.pick([200, 2_000, 20_000, 3_600_000]),
+  ...(chance.strikes(0.2) ? { fourEyes: true } : {})
+})

@@ -5,13 +5,15 @@
 import { checkHistory } from "../../src/conformance/history.ts"
 import type { Breach, History, SideEffect, Told } from "../../src/conformance/historyRecords.ts"
 import type { Fetch } from "../../src/client/http.ts"
+import type { JsonObject } from "../../src/protocol/Json.ts"
+import type { ViewAsk } from "../../src/protocol/View.ts"
 import { decodeControl } from "../../src/thread/decide.ts"
 import { AGENTS } from "./agents.ts"
 import { startBackends, type LightRequest } from "./backends.ts"
 import { createDevice, openTab, type Body, type Device, type Tab } from "./device.ts"
 import { createFaults, type Struck } from "./faults.ts"
 import { createHub } from "./gateway.ts"
-import { CLIENTS, type Action, type Plan } from "./plan.ts"
+import { CLIENTS, type Action, type How, type Plan } from "./plan.ts"
 import { createQueue } from "./queue.ts"
 import { createStore } from "./store.ts"
 import { createWorld, type Party } from "./world.ts"
@@ -30,6 +32,8 @@ const KEY = `main/${THREAD}`
 /** By then everything must be whole: a lost worker is noticed after 35 s, a quiet client looks every 70 s. */
 const HEAL_MILLIS = 240_000
 const LOOK_MILLIS = 500
+/** How many looks people wait before they help. */
+const HELP_LOOKS = 6
 /** What was under way when everything looked whole. */
 const LINGER_MILLIS = 1_000
 const USERS = ["ann", "bob"]
@@ -88,7 +92,8 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
         )
       })
 
-  const people = world.party("people")
+  const people = world.chance("people")
+  const everyone = world.party("people")
   const devices: Device[] = []
   const tabs: Tab[] = []
   const tabOf = new Map<number, Tab>()
@@ -145,6 +150,11 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
               : { kind, id, run }
         return ask(action.client, id, { type: "interrupt", interrupt })
       }
+      case "answer": {
+        const asks = tabOf.get(action.client)?.view().asks.filter((shown) => shown.answer === undefined) ?? []
+        const shown = asks[action.nth % Math.max(1, asks.length)]
+        return shown && ask(action.client, action.id, answerOf(action.id, shown, action.how))
+      }
       case "repeat": {
         const body = bodies.get(action.of)
         return body === undefined ? undefined : tabOf.get(action.client)?.ask(body)
@@ -159,7 +169,7 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
         if (device === undefined || device.party.state !== "up") return
         faults.count("device asleep")
         world.freeze(device.party)
-        return void world.after(people, action.millis, () => {
+        return void world.after(everyone, action.millis, () => {
           world.thaw(device.party)
           device.wake()
         })
@@ -184,7 +194,7 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
     }
   }
   for (const action of plan.actions) {
-    world.after(people, action.at, () => {
+    world.after(everyone, action.at, () => {
       world.trace?.(`— ${JSON.stringify(action).slice(0, 300)}`)
       perform(action)
     })
@@ -202,13 +212,32 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
   world.trace?.("healed")
 
   let whole = false
+  let looks = 0
+  /** Then people do what is left to them: they answer what is asked, and let go on what is paused. */
+  const help = () => {
+    const helpers = tabs.filter((tab) => tab.isOpen())
+    for (const run of helpers[0]?.view().runs ?? []) {
+      if (run.state === "finished") continue
+      const id = `resume${looks}.${run.id}`
+      helpers[0]!.ask({ type: "interrupt", interrupt: { kind: "resume", id, run: run.id } })
+    }
+    for (const user of USERS) {
+      const helper = helpers.find((tab) => tab.device.user === user)
+      for (const shown of helper?.view().asks ?? []) {
+        if (shown.answer !== undefined) continue
+        helper!.ask(answerOf(`answer${looks}.${user}.${shown.id}`, shown, people.pick(["approve", "edit", "deny"])))
+      }
+    }
+  }
   const look = () => {
     const head = store.head(KEY)
     whole =
       decodeControl(head.control).runs.length === 0 &&
       told.every((one) => one.answer !== undefined) &&
       tabs.every((tab) => !tab.isOpen() || (tab.view().offset === head.offset && tab.view().id === head.id))
-    if (!whole) world.after(undefined, LOOK_MILLIS, look)
+    if (whole) return
+    if (looks++ % HELP_LOOKS === 1) help()
+    world.after(everyone, LOOK_MILLIS, look)
   }
   look()
   await world.pass(HEAL_MILLIS, () => whole)
@@ -234,6 +263,22 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
   }
 }
 
+const answerOf = (id: string, shown: ViewAsk, how: How): Body => {
+  const digest = how === "wrong" ? "0".repeat(43) : shown.digest
+  const given = shown.kind === "approval" ? approved(shown, how) : answeredBy(shown)
+  const answer = how === "deny" ? ({ type: "denied", reason: "no" } as const) : given
+  return {
+    type: "interrupt",
+    interrupt: { kind: "answer", id, run: shown.run, ask: shown.id, answer, ...(digest === undefined ? {} : { digest }) }
+  }
+}
+const approved = ({ input }: ViewAsk, how: How) =>
+  how === "edit"
+    ? ({ type: "approved", input: { ...(input as JsonObject), amount: 2 } } as const)
+    : ({ type: "approved" } as const)
+const answeredBy = ({ kind }: ViewAsk) =>
+  ({ type: "answered", value: kind === "choice" ? "left" : { amount: 3 } }) as const
+
 const outcomesOf = (history: History): Record<string, number> => {
   const outcomes: Record<string, number> = {}
   const count = (what: string) => {
@@ -241,13 +286,14 @@ const outcomesOf = (history: History): Record<string, number> => {
   }
   for (const { entries } of history.logs) {
     for (const { body } of entries) {
-      if (!/run\.finished|run\.suspended|run\.started|interrupt\./.test(body)) continue
+      if (!/run\.finished|run\.suspended|run\.started|interrupt\.|ask\./.test(body)) continue
       const { events } = JSON.parse(body) as { readonly events: readonly any[] }
       for (const event of events) {
         if (event.type === "run.finished") count(event.outcome.error?.code ?? event.outcome.type)
         else if (event.type === "run.suspended") count(`suspended: ${event.why}`)
         else if (event.type === "run.started" && event.epoch > 1) count("taken again")
         else if (event.type === "interrupt.received") count(`${event.interrupt.kind} ${event.verdict.type}`)
+        else if (event.type === "ask.resolved") count(`ask ${event.answer.type}`)
         else if (event.type === "interrupt.applied") count(`interrupt ${event.outcome.type}`)
       }
     }
