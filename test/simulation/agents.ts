@@ -51,7 +51,14 @@ const askPeople = async (run: Stager, op: Extract<Op, { readonly expires: number
   const execute =
     (ask?: string) =>
     async (allowed: Json, { call, key }: ToolContext) => {
-      run.context.didRun({ run: run.id, epoch: run.epoch, key, call, input: allowed, ...(ask === undefined ? {} : { ask }) })
+      run.context.didRun({
+        run: run.id,
+        epoch: run.epoch,
+        key,
+        call,
+        input: allowed,
+        ...(ask === undefined ? {} : { ask })
+      })
       await run.context.sleep(5, run.signal)
       return { did: name }
     }
@@ -164,7 +171,10 @@ const perform = async (run: Stager, ops: readonly Op[]): Promise<number> => {
 }
 
 type Options = Partial<
-  Pick<AgentOptions<typeof anything, typeof result, CustomEvents, Stage, AskSchemas>, "onBusy" | "onWorkerLost" | "deadline" | "holdFor">
+  Pick<
+    AgentOptions<typeof anything, typeof result, CustomEvents, Stage, AskSchemas>,
+    "onBusy" | "onWorkerLost" | "deadline" | "holdFor"
+  >
 >
 const agent = (name: string, options: Options): Agent =>
   defineAgent<typeof anything, typeof result, CustomEvents, Stage, AskSchemas>({

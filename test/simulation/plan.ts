@@ -133,8 +133,7 @@ const actionsOf = (chance: Chance): readonly Action[] => {
       // two people at once, as often as not
       answer()
       if (chance.strikes(0.5)) answer()
-    }
-    else if (drawn < 11) {
+    } else if (drawn < 11) {
       const id = `msg${sent.length + 1}`
       sent.push(id)
       actions.push({ at, do: "post", client: device(), id })

@@ -151,7 +151,11 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
         return ask(action.client, id, { type: "interrupt", interrupt })
       }
       case "answer": {
-        const asks = tabOf.get(action.client)?.view().asks.filter((shown) => shown.answer === undefined) ?? []
+        const asks =
+          tabOf
+            .get(action.client)
+            ?.view()
+            .asks.filter((shown) => shown.answer === undefined) ?? []
         const shown = asks[action.nth % Math.max(1, asks.length)]
         return shown && ask(action.client, action.id, answerOf(action.id, shown, action.how))
       }
@@ -269,7 +273,14 @@ const answerOf = (id: string, shown: ViewAsk, how: How): Body => {
   const answer = how === "deny" ? ({ type: "denied", reason: "no" } as const) : given
   return {
     type: "interrupt",
-    interrupt: { kind: "answer", id, run: shown.run, ask: shown.id, answer, ...(digest === undefined ? {} : { digest }) }
+    interrupt: {
+      kind: "answer",
+      id,
+      run: shown.run,
+      ask: shown.id,
+      answer,
+      ...(digest === undefined ? {} : { digest })
+    }
   }
 }
 const approved = ({ input }: ViewAsk, how: How) =>

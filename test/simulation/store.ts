@@ -18,6 +18,8 @@ import {
   type ThreadKey,
   type ThreadLogService
 } from "../../src/ports/ThreadLog.ts"
+import type { Recorded } from "../../src/thread/command.ts"
+import { decodeControl } from "../../src/thread/decide.ts"
 import { readView, snapshotOf } from "../../src/writer/readView.ts"
 import type { Faults } from "./faults.ts"
 import { clockOf, type Io } from "./process.ts"
@@ -28,7 +30,7 @@ export interface Store {
   /** Everything that was ever appended, also what was trimmed or dropped since. */
   readonly records: readonly LogRecord[]
   readonly head: (thread: ThreadKey) => Head
-  /** Saves a snapshot and removes what it covers. */
+  /** Saves a snapshot and removes what it covers, but for the newest entry and what open runs still need. */
   readonly trim: (thread: ThreadKey) => void
   /** Damages the saved snapshot, or loses it. */
   readonly loseSnapshot: (thread: ThreadKey) => void
@@ -127,10 +129,15 @@ export const createStore = (world: World, faults: Faults, latency: Chance, skewM
     },
     head: (thread) => now(inner.head(thread)),
     trim: (thread) => {
-      if (now(inner.head(thread)).offset === 0) return
-      const { view } = now(readView(inner, thread))
-      now(inner.saveSnapshot(thread, snapshotOf(view)))
-      now(inner.trim(thread, view.offset))
+      const { control, offset } = now(inner.head(thread))
+      let to = offset - 1
+      for (const { id } of decodeControl(control).runs) {
+        const note = now(inner.note(thread, `run/${id}`)) as unknown as Recorded | undefined
+        to = Math.min(to, (note?.offset ?? 1) - 1)
+      }
+      if (to < 1) return
+      now(inner.saveSnapshot(thread, snapshotOf(now(readView(inner, thread)).view)))
+      now(inner.trim(thread, to))
     },
     loseSnapshot: (thread) => {
       const found = memory.threads.get(thread)
