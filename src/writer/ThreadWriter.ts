@@ -158,7 +158,13 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
         outside ? readNotes(batch) : noReading,
         needsHead ? readHead(() => outside) : Effect.void
       ] as const
+      const history = head?.logId
       ;[notes] = yield* Effect.all(readings, { concurrency: 2 })
+      // notes of another history say nothing about this one
+      if (history !== undefined && head!.logId !== history) {
+        asked.clear()
+        if (outside) notes = yield* readNotes(batch)
+      }
       if (needsHead) yield* standAside
     }
     fresh = false

@@ -34,14 +34,8 @@ const work = async ({ count, from, hashes: wanted = false }: Order): Promise<Don
   }
   return { ...tally, failed, hashes }
 }
-parentPort!.on("message", (order: Order) => {
-  work(order).then(
-    (done) => parentPort!.postMessage(done),
-    (error: unknown) => {
-      // a schedule that cannot be played ends the thread, loudly
-      process.nextTick(() => {
-        throw error
-      })
-    }
-  )
+// a schedule that cannot be played ends the thread, loudly
+parentPort!.on("message", async (order: Order) => {
+  const done = await work(order)
+  parentPort!.postMessage(done)
 })
