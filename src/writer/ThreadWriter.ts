@@ -115,7 +115,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     stale = false
     for (const line of lines) {
       const run = runOf(control, line.run)
-      const mine = run?.epoch === line.epoch ? run : undefined
+      line.logId ??= next.logId
+      const mine = run?.epoch === line.epoch && line.logId === next.logId ? run : undefined
       if (mine === line.seen) continue
       line.seen = mine
       line.handlers.onControl(mine)
@@ -169,6 +170,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     }
     fresh = false
     if (batch.length === 0) return
+    const strangers = batch.filter(({ line }) => line?.logId !== undefined && line.logId !== head!.logId)
+    if (strangers.length > 0) return fail(strangers, fault("EPOCH_FENCED", "the log has another history"))
     const draft = draftOf(batch, { control, offset: head!.offset, now: storeNow(), notes })
     if (draft.events.length === 0) return finish(draft)
     const { nextId, redact } = services
@@ -318,7 +321,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   }
 
   const attach = (run: Id, epoch: number, handlers: LineHandlers): Line => {
-    const attached: AttachedLine = { run, epoch, handlers, seen: null }
+    const attached: AttachedLine = { run, epoch, handlers, seen: null, logId: head?.logId }
     lines.add(attached)
     services.wakeTicker()
     return makeLine(attached, pending, enqueue, () => {
@@ -331,7 +334,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     submit: (command) =>
       Effect.callback<Outcome>((resume) => {
         const onOutcome = (outcome: Outcome) => resume(Effect.succeed(outcome))
-        enqueue({ command, outside: true, open: undefined, units: unitsOf(command), onOutcome })
+        enqueue({ command, line: undefined, open: undefined, units: unitsOf(command), onOutcome })
         services.wakeTicker()
       }),
     attach,

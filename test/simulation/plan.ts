@@ -122,7 +122,7 @@ const actionsOf = (chance: Chance): readonly Action[] => {
     actions.push({ at: at + chance.between(0, 600), do: "answer", client: device(), id, how, nth: chance.int(3) })
   }
   start()
-  const steps = 4 + chance.int(10)
+  const steps = 3 + chance.int(8)
   const faulty = chance.strikes(0.7)
   for (let n = 0; n < steps; n++) {
     at += chance.strikes(0.2) ? chance.between(0, 3_000) : chance.between(0, 200)
@@ -167,7 +167,7 @@ const plannedOf = (chance: Chance): Planned => {
 
 const opsOf = (chance: Chance, depth: number): readonly Op[] => {
   const ops: Op[] = []
-  const count = 1 + chance.int(depth === 2 ? 5 : 3)
+  const count = 1 + chance.int(depth === 2 ? 4 : 2)
   for (let n = 0; n < count; n++) {
     const text = chance.pick(WORDS)
     const millis = chance.pick([0, 5, 20, 80, 400])
