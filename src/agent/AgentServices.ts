@@ -16,6 +16,7 @@ export interface AgentServices {
   readonly queue: JobQueueService
   readonly writers: Writers
   readonly nextId: () => string
+  /** Milliseconds that never jump; only differences of them are used. */
   readonly now: () => number
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly handedOut: HandedOut

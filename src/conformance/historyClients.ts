@@ -13,15 +13,18 @@ export const checkClients = (
   for (const { client, shown, view } of clients) {
     let position: Shown | undefined
     for (const each of shown) {
-      if (each.type === "view") taken.push({ who: `the view that ${client} took`, at: each, view: each.view })
-      else checkEntry(client, position, each, logs, report)
+      if (each.type === "view") {
+        if (each.view !== undefined) taken.push({ who: `the view that ${client} took`, at: each, view: each.view })
+      } else checkEntry(client, position, each, logs, report)
       position = each
     }
     if (view === undefined) continue
     taken.push({ who: `the view of ${client}`, at: view, view })
     const current = logs.at(-1)
     const last = current?.entries.at(-1)
-    if (healed && current !== undefined && (view.logId !== current.logId || view.offset !== (last?.offset ?? 0)))
+    const isThere =
+      last === undefined ? view.offset === 0 : view.logId === current?.logId && view.offset === last.offset
+    if (healed && current !== undefined && !isThere)
       report(
         "caught-up",
         `${client} is at ${view.logId}/${view.offset}, the log at ${current.logId}/${last?.offset ?? 0}`
@@ -51,7 +54,9 @@ const checkEntry = (
   report: Report
 ) => {
   const where = `${entry.logId}/${entry.offset}`
-  if (before !== undefined && (before.logId !== entry.logId || before.offset + 1 !== entry.offset))
+  // an empty thread has no log yet
+  const other = before !== undefined && before.logId !== entry.logId && (before.logId !== "" || before.offset > 0)
+  if (before !== undefined && (other || before.offset + 1 !== entry.offset))
     report("gapless", `${client} applied ${where} after ${before.logId}/${before.offset}`)
   const stored = logs.find((log) => log.logId === entry.logId)?.entries[entry.offset - 1]
   if (stored === undefined || stored.id !== entry.id)

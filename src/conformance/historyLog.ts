@@ -42,6 +42,7 @@ export interface CheckedLog {
   readonly logId: string
   readonly entries: readonly { readonly offset: number; readonly id: string; readonly body: string }[]
   readonly runs: ReadonlyMap<string, CheckedRun>
+  /** By `interruptKey`: a run that replaces several others cancels each under its own id. */
   readonly interrupts: ReadonlyMap<string, CheckedInterrupt>
   /** Offsets at which a message was posted, by its id. */
   readonly messages: ReadonlyMap<string, readonly number[]>
@@ -50,6 +51,8 @@ export interface CheckedLog {
   /** JSON text of the view at an offset; offsets must be asked for in rising order. */
   readonly views: (offsets: readonly number[]) => ReadonlyMap<number, string>
 }
+
+export const interruptKey = (run: string, interrupt: string): string => `${run}\0${interrupt}`
 
 export const readLog = (log: LogRecord, report: Report): CheckedLog => {
   const entries: Entry[] = []
@@ -141,7 +144,7 @@ export const readLog = (log: LogRecord, report: Report): CheckedLog => {
       case "interrupt.received":
         return received(event)
       case "interrupt.applied": {
-        const received = interrupts.get(event.interrupt)
+        const received = interrupts.get(interruptKey(event.run, event.interrupt))
         if (received?.verdict.type !== "accepted")
           return report("interrupt-applied", `${event.interrupt} is applied at ${at} and was not accepted before`)
         if (++received.applied > 1) report("interrupt-applied", `${event.interrupt} is applied again at ${at}`)
@@ -157,10 +160,11 @@ export const readLog = (log: LogRecord, report: Report): CheckedLog => {
   }
   const received = (event: Extract<KnownEvent, { readonly type: "interrupt.received" }>) => {
     const { id } = event.interrupt
-    const before = interrupts.get(id)
+    const key = interruptKey(event.run, id)
+    const before = interrupts.get(key)
     if (before !== undefined)
       return report("one-verdict", `interrupt ${id} has a verdict at ${before.offset} and at ${at}`)
-    interrupts.set(id, { interrupt: event.interrupt, verdict: event.verdict, offset: at, applied: 0 })
+    interrupts.set(key, { interrupt: event.interrupt, verdict: event.verdict, offset: at, applied: 0 })
   }
   const resolved = (event: AskResolved) => {
     const ask = asks.get(event.ask)

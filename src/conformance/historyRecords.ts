@@ -58,8 +58,14 @@ export interface LogRecord {
 }
 /** What one client showed, in the order in which it did. */
 export type Shown =
-  /** It took a view, or began without one: `offset` 0. */
-  | { readonly type: "view"; readonly logId: string; readonly offset: number; readonly id: string; readonly view: View }
+  /** It took a view, where that is known, or began without one: `offset` 0. */
+  | {
+      readonly type: "view"
+      readonly logId: string
+      readonly offset: number
+      readonly id: string
+      readonly view?: View
+    }
   /** It applied an entry; `text` is its JSON, byte for byte as it came, where that is known. */
   | {
       readonly type: "entry"

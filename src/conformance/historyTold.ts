@@ -4,7 +4,7 @@
  */
 import type { Fault } from "../protocol/Fault.ts"
 import type { Report, Told } from "./historyRecords.ts"
-import type { CheckedLog } from "./historyLog.ts"
+import { interruptKey, type CheckedLog } from "./historyLog.ts"
 
 /** Refusals by state: recorded, and the same for ever. */
 const RECORDED = new Set([
@@ -44,8 +44,9 @@ const checkAcknowledged = (one: Told, offset: number, logs: readonly CheckedLog[
       return
     }
     case "interrupt": {
-      const { id, kind } = one.interrupt
-      const found = logs.map(({ interrupts }) => interrupts.get(id)).filter((received) => received?.offset === offset)
+      const { id, kind, run } = one.interrupt
+      const key = interruptKey(run, id)
+      const found = logs.map(({ interrupts }) => interrupts.get(key)).filter((received) => received?.offset === offset)
       if (found.length === 0) return missing(`${kind} ${id}`)
       if (!found.some((received) => received!.verdict.type === "accepted"))
         report("one-verdict", `${one.by} was told that ${kind} ${id} is accepted; the log says it is refused`)
@@ -60,8 +61,9 @@ const checkRefused = (
   report: Report
 ) => {
   if (!RECORDED.has(code)) return
-  const { id, kind } = one.interrupt
-  const verdicts = logs.flatMap(({ interrupts }) => interrupts.get(id)?.verdict ?? [])
+  const { id, kind, run } = one.interrupt
+  const key = interruptKey(run, id)
+  const verdicts = logs.flatMap(({ interrupts }) => interrupts.get(key)?.verdict ?? [])
   const same = verdicts.some((verdict) => verdict.type === "refused" && verdict.error.code === code)
   if (!same) report("one-verdict", `${one.by} was told ${code} for ${kind} ${id}; the log does not say so`)
 }

@@ -24,7 +24,7 @@ import { sweep, type Swept } from "../agent/sweep.ts"
 import { work, type Worked } from "../agent/worker.ts"
 import type { Counters } from "../writer/Counters.ts"
 import { makeGroups } from "../writer/Groups.ts"
-import { makeWriters } from "../writer/Writers.ts"
+import { makeWriters, monotonicMillis } from "../writer/Writers.ts"
 import type { Admit } from "./admit.ts"
 import { drop } from "./drop.ts"
 import { erase, type EraseOptions } from "./erase.ts"
@@ -133,7 +133,7 @@ const build = Effect.fnUntraced(function* (
     access,
     writers,
     nextId: next,
-    now: () => clock.currentTimeMillisUnsafe(),
+    now: monotonicMillis(clock),
     fork: Effect.runForkWith(yield* Effect.context<never>()),
     context: options.context,
     origins: new Set(options.origins),

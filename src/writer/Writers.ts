@@ -32,6 +32,9 @@ const TURNS = 64
 /** Idle writers kept for their head; beyond that the oldest go. */
 const KEPT_WRITERS = 1_000
 
+/** Milliseconds of an unknown origin, for differences: nobody sets this clock, and no wall clock's jump moves a lease. */
+export const monotonicMillis = (clock: Clock.Clock) => () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
 export interface Writers {
   readonly get: (thread: ThreadKey) => ThreadWriter
   readonly groups: Groups
@@ -54,7 +57,7 @@ export const makeWriters = Effect.fnUntraced(function* (options: WritersOptions)
   const counters = makeCounters()
   const slots = makeSlots(TURNS)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const now = () => clock.currentTimeMillisUnsafe()
+  const now = monotonicMillis(clock)
   const writers = new Map<ThreadKey, ThreadWriter>()
   /** Those that the ticker looks after. */
   const active = new Set<ThreadWriter>()

@@ -6,7 +6,8 @@ import { consume } from "../../src/agent/consume.ts"
 import { faultyLog } from "../../src/conformance/faultyLog.ts"
 import { QueueError, type Delivery } from "../../src/ports/JobQueue.ts"
 import { LogCorrupt, LogError } from "../../src/ports/LogError.ts"
-import type { ThreadLogService } from "../../src/ports/ThreadLog.ts"
+import type { Head, ThreadLogService } from "../../src/ports/ThreadLog.ts"
+import { snapshotOf } from "../../src/writer/readView.ts"
 import { flush, logOn, makeWorld, pass, passUntil, processOn, START } from "../writer/world.ts"
 import { memoryStore } from "../../adapters/logs/memory/log.ts"
 import { TestClock } from "effect/testing"
@@ -121,6 +122,17 @@ describe("a job", () => {
       assert.include(JSON.stringify(world.outcomes("r")), "no worker here knows its agent")
     })
   )
+  it.effect("of a run whose beginning was trimmed ends the run and says so, instead of being taken for ever", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([agentOf("a", async () => {})], { processes: 1 })
+      yield* world.start("r", "a")
+      yield* world.plain.saveSnapshot("main/t1", snapshotOf(yield* world.view()))
+      yield* world.plain.trim("main/t1", 1)
+      assert.deepStrictEqual(yield* ended(yield* world.work(world.first)), { type: "skipped", why: "NOT_FOUND" })
+      const { entries } = yield* world.plain.read("main/t1", 1, { limit: 10, maxBytes: 100_000 })
+      assert.include(entries.at(-1)!.body, "its beginning is no longer in the log")
+    })
+  )
   it.effect("whose log does not answer for a while waits and then runs; it is not lost", () =>
     Effect.gen(function* () {
       let down = false
@@ -159,6 +171,34 @@ describe("the sweeper", () => {
       yield* pass(500)
       world.second.kill()
       yield* pass(31_000, 500)
+      assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 1 })
+    })
+  )
+})
+
+describe("a store whose clock is a day ahead of this process's", () => {
+  const DAY = 24 * 3_600_000
+  const ahead = (head: Head): Head => ({ ...head, now: head.now + DAY })
+  const withClock = (log: ThreadLogService): ThreadLogService => ({
+    ...log,
+    head: (thread) => Effect.map(log.head(thread), ahead),
+    read: (thread, after, page) =>
+      Effect.map(log.read(thread, after, page), (result) => ({ ...result, head: ahead(result.head) })),
+    append: (thread, request) =>
+      Effect.map(log.append(thread, request), (result) =>
+        result._tag === "Appended" ? { ...result, head: ahead(result.head) } : result
+      )
+  })
+  it.effect("decides what is due: a lost run is found no later, and a healthy one no sooner", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([agentOf("a", () => new Promise(() => {}))], { log: withClock })
+      yield* world.start("r", "a")
+      yield* world.work(world.second)
+      yield* pass(500)
+      world.second.kill()
+      yield* pass(28_000, 250)
+      assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 0 })
+      yield* pass(3_000, 250)
       assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 1 })
     })
   )
