@@ -28,10 +28,11 @@ const SUGGESTIONS = 5
 /** Rejects when the page cannot be bundled. */
 export const createSite = async ({ library, token, url, socket }: SiteOptions): Promise<Site> => {
   const folder = new URL("./page/", import.meta.url)
-  const [script, html, css, icon] = await Promise.all([
+  const [script, html, css, asks, icon] = await Promise.all([
     bundle(fileURLToPath(new URL("main.tsx", folder))),
     readFile(new URL("index.html", folder), "utf8"),
     readFile(new URL("page.css", folder), "utf8"),
+    readFile(new URL("ask.css", folder), "utf8"),
     readFile(new URL("icon.svg", folder), "utf8")
   ])
   const { port, host } = new URL(url)
@@ -63,6 +64,8 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
     })
   }
   const section = async (ref: string): Promise<Response> => {
+    // The worker may have written it since the folder was looked at.
+    if (library.find(ref) === undefined) await library.refresh()
     const found = library.find(ref)
     if (found === undefined) return json({ ok: false }, 404)
     const read = await library.read(ref).catch(() => undefined)
@@ -94,6 +97,8 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
         return text(script, "text/javascript; charset=utf-8")
       case "/page.css":
         return text(css, "text/css; charset=utf-8")
+      case "/ask.css":
+        return text(asks, "text/css; charset=utf-8")
       case "/icon.svg":
         return text(icon, "image/svg+xml")
       case "/library.json":

@@ -25,13 +25,21 @@ const known: Readonly<Record<string, Trouble>> = {
   OUTCOME_UNKNOWN: { title: "The server did not answer in time", advice: "Try again; nothing will be done twice." },
   WORKER_LOST: { title: "The worker died and no other took over", advice: "Look at the terminal, then try again." },
   DEADLINE_EXCEEDED: { title: "The run took too long", advice: "Ask for less at once, then try again." },
+  APPROVAL_ALREADY_DECIDED: { title: "This was already decided", advice: "Nothing is done twice." },
+  APPROVAL_EXPIRED: { title: "It came too late", advice: "Nothing was done. Ask for it again." },
+  APPROVAL_MISMATCH: { title: "This is not what is asked any more", advice: "Nothing was done. Reload the page." },
+  ASK_CLOSED: { title: "This is not asked any more", advice: "Nothing was done. Ask for it again." },
+  FORBIDDEN: { title: "You may not do this", advice: "Somebody else has to." },
   AGENT_FAILED: { title: "The librarian failed", advice: "Try again. If it fails again, the terminal shows why." }
 }
+
+/** Where the fault's own message says more. */
+const telling: ReadonlySet<string> = new Set(["AGENT_FAILED", "BAD_INPUT", "APPROVAL_ALREADY_DECIDED"])
 
 /** Never empty; the fault's own message is added where it says more. */
 export const troubleOf = (fault: Pick<Fault, "code" | "message">): Trouble & { readonly detail?: string } => {
   const found = known[fault.code]
   if (found === undefined)
     return { title: fault.message, advice: "Try again. If it happens again, look at the terminal." }
-  return fault.code === "AGENT_FAILED" || fault.code === "BAD_INPUT" ? { ...found, detail: fault.message } : found
+  return telling.has(fault.code) ? { ...found, detail: fault.message } : found
 }
