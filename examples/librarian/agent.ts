@@ -14,7 +14,7 @@ import { keepNote, noteAsks } from "./keepNote.ts"
 import type { LibrarianRun } from "./keepNote.ts"
 import type { Library } from "./library.ts"
 import type { AnswerWithModel } from "./model.ts"
-import { draftNote, noteName, noteWish, QUOTED, saidBefore } from "./notes.ts"
+import { draftNote, isNote, noteWish, QUOTED, saidBefore } from "./notes.ts"
 import type { Note } from "./notes.ts"
 import { bestPassages } from "./passages.ts"
 import type { SearchHit, SearchPage } from "./searching.ts"
@@ -81,9 +81,9 @@ export const createLibrarian = ({ library, answerWithModel, holdSeconds = 20 }: 
       const { cited, sections, text } = await answer(run as unknown as Run, library, question)
       if (wish === undefined || cited === 0) return { cited, sections }
       const note = await draftNote(library.root, { subject: wish.subject, text })
-      return note === undefined
-        ? { cited, sections }
-        : propose(run, library, await keep(run, { cited, sections, note }))
+      if (note !== undefined) return propose(run, library, await keep(run, { cited, sections, note }))
+      await run.text("There is nothing here that is not in a note already.")
+      return { cited, sections }
     }
   })
 
@@ -138,8 +138,7 @@ const quote = async (run: Run, library: Library, asked: Asked): Promise<Answered
     sections += 1
     const done = await readAndWrite(run, library, hit, now)
     if (done.quoted !== "") cited += 1
-    // A note does not quote itself when it is written again.
-    if (hit.path !== noteName(asked.question)) text += done.quoted
+    if (!isNote(hit.path)) text += done.quoted
     for (const wish of done.steered) now = (await changeCourse(run, library, wish, now, limit)) ?? now
   }
   run.status(cited === 0 ? "Found nothing to quote" : `Answered from ${countOf(cited, "section")}`)

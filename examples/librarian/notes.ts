@@ -117,8 +117,10 @@ const bodyOf = (text: string): string => {
   }
   return kept.trim()
 }
+/** A note quotes documents, and no other notes. */
+export const isNote = (path: string): boolean => /^note(-.*)?\.md$/.test(path)
 /** The file that a note about `subject` goes into; `n` where others are taken. */
-export const noteName = (subject: string, n = 1): string => {
+const noteName = (subject: string, n = 1): string => {
   const words = questionWords(subject).slice(0, 6).join("-").toLowerCase().normalize("NFC").slice(0, 60)
   return `note${words === "" ? "" : `-${words}`}${n === 1 ? "" : `-${n}`}.md`
 }

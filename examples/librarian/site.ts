@@ -8,10 +8,10 @@
 import { readFile } from "node:fs/promises"
 import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
-import { cookieName } from "./backend.ts"
+import { bundle } from "./bundle.ts"
 import type { Library } from "./library.ts"
 import { suggestQuestions } from "./searching.ts"
+import { cookieName } from "./token.ts"
 
 export interface SiteOptions {
   readonly library: Library
@@ -114,23 +114,3 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
 /** The dialog has the title already. */
 const withoutHeading = (text: string, headed: boolean): string =>
   headed ? text.replace(/^ {0,3}#{1,6}[^\n]*\n|^[^\n]+\n(=+|-+)[ \t]*\n/, "") : text
-
-const bundle = async (entry: string): Promise<string> => {
-  const built = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    jsx: "automatic",
-    platform: "browser",
-    // From a clone the page is built from the sources themselves.
-    conditions: ["throughline-source"],
-    define: { "process.env.NODE_ENV": '"production"' },
-    logLevel: "silent"
-  })
-  const output = built.outputFiles[0]
-  if (output === undefined) throw new Error("The page could not be bundled.")
-  return output.text
-}

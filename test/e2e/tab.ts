@@ -8,8 +8,11 @@ import type { Entry } from "../../src/protocol/Entry.ts"
 
 export const TIMEOUT = 60_000
 
+/** A server with a log. */
+type Logged = Pick<Stack, "url" | "token">
+
 /** What a full replay of the log shows. */
-const logView = async (stack: Stack, thread: string): Promise<View> => {
+const logView = async (stack: Logged, thread: string): Promise<View> => {
   const fold = createFold()
   for (let after = 0; ;) {
     const response = await fetch(`${stack.url}api/threads/${thread}/entries?after=${after}`, {
@@ -31,7 +34,7 @@ export const finished = async (page: Page): Promise<void> => {
     { timeout: TIMEOUT }
   )
 }
-export const expectLog = async (stack: Stack, page: Page): Promise<View> => {
+export const expectLog = async (stack: Logged, page: Page): Promise<View> => {
   const log = await logView(stack, threadOf(page))
   await page.waitForFunction((offset) => (globalThis as unknown as Global).thread.view.offset >= offset, log.offset, {
     timeout: TIMEOUT

@@ -148,6 +148,7 @@ export const App = ({ thread, library, onNew }: AppProps) => {
           <Composer
             running={running !== undefined}
             stopping={running !== undefined && stopping === running.id}
+            asking={view.asks.some((one) => one.run === running?.id && isOpen(one))}
             field={field}
             onAsk={ask}
             onSteer={steer}

@@ -46,7 +46,11 @@ export const AskCard = ({ ask, suspended, thread }: AskProps) => {
     setSending(false)
     const error = receipt.ok ? refusalOf(receipt) : receipt.error
     const { advice, detail, title } = troubleOf(error)
-    setTold({ title, advice: detail ?? advice, late: error.code === "APPROVAL_ALREADY_DECIDED" })
+    setTold({
+      title: error.code === "BAD_INPUT" ? "It cannot be written like this" : title,
+      advice: sentence(detail ?? advice),
+      late: error.code === "APPROVAL_ALREADY_DECIDED"
+    })
   }
   const leave = (): void => {
     const from = mode
@@ -152,6 +156,11 @@ export const AskCard = ({ ask, suspended, thread }: AskProps) => {
   )
 }
 
+/** A fault's message as people read it: without the name of the field in front. */
+const sentence = (message: string): string => {
+  const text = message.replace(/^\w+: /, "")
+  return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`
+}
 const refusalOf = (receipt: InterruptReceipt & { readonly ok: true }) =>
   receipt.verdict.type === "refused" ? receipt.verdict.error : { code: "ASK_CLOSED", message: "it was not taken" }
 

@@ -102,6 +102,12 @@ describe("the librarian, asked for a note", () => {
     expect(outcome).toMatchObject({ type: "completed" })
     expect(text).toContain(`The note \`${PATH}\` says exactly this already.`)
   })
+  it("does not quote notes in notes", async () => {
+    const folder = await folderOf({ "note-tea.md": "# Tea\n\nBrew it for four minutes.\n" })
+    const { asked, text } = await write(folder, { type: "approved" }, "Write a note about tea")
+    expect(asked).toEqual([])
+    expect(text).toContain("There is nothing here that is not in a note already.")
+  })
   it("keeps the answer before, with the question as its title", async () => {
     const library = await openLibrary(await folderOf(manual))
     const { events } = await testAgent(createLibrarian({ library }), {
