@@ -33,7 +33,7 @@ export const createSite = async (options: {
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
         "cross-origin-resource-policy": "same-origin",
-        "content-security-policy": `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ${options.socket.replace(/^http/, "ws")}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'`,
+        "content-security-policy": `default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' ${options.socket.replace(/^http/, "ws")}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'`,
         ...(pathname === "/"
           ? { "set-cookie": `${cookieName(port)}=${options.token}; Path=/; HttpOnly; SameSite=Strict` }
           : {})
