@@ -59,11 +59,15 @@ const story = (platform: Platform, thread: Thread, run: string) => {
 }
 
 const platform = await startPlatform()
+const stopped = new Promise<void>((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve())
+})
 try {
   if (values.page === true) {
     tell(`the page: ${platform.url}   Ctrl-C stops`)
-    await new Promise((resolve) => process.once("SIGINT", resolve).once("SIGTERM", resolve))
+    await stopped
   } else {
+    void stopped.then(() => platform.close().finally(() => process.exit(130)))
     const { token } = platform
     const thread = openThread({
       endpoint: `${platform.url}api`,

@@ -1,6 +1,7 @@
 /**
- * A function platform in small: it delivers each job by starting a function, lets it live for a few seconds, kills
- * what does not end by itself, and calls the sweeper now and then. The server answers clients and holds nothing.
+ * A function platform in small: it delivers each job by starting a function, one at a time, lets it live for a few
+ * seconds, kills what does not end by itself, and calls the sweeper now and then. The server answers clients and
+ * holds nothing.
  */
 import { fork } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
@@ -40,33 +41,43 @@ export const startPlatform = async (): Promise<Platform> => {
   const token = randomBytes(32).toString("base64url")
   const gateway = await startWsGateway({ key })
   const settings = { folder, gateway: { url: gateway.url, key }, token }
-  const working = new Map<ChildProcess, Promise<void>>()
+  const waiting: Job[] = []
+  let working: { readonly job: Job; readonly child: ChildProcess; readonly exit: Promise<void> } | undefined
   let started = 0
   let closed = false
 
-  const deliver = (job: Job): void => {
-    if (closed) return
+  /** The sweeper enqueues a late run each time that it looks: the same job is delivered once. */
+  const enqueue = (job: Job): void => {
+    const isSame = (other: Job | undefined): boolean => other?.run === job.run && other.epoch === job.epoch
+    if (isSame(working?.job) || waiting.some(isSame)) return
+    waiting.push(job)
+    deliver()
+  }
+  const deliver = (): void => {
+    const job = working === undefined && !closed ? waiting.shift() : undefined
+    if (job === undefined) return
     started += 1
     const child = fork(fileURLToPath(new URL("function.ts", import.meta.url)), {
       execArgv: [...process.execArgv, "--disable-warning=ExperimentalWarning"]
     })
     let timer: NodeJS.Timeout | undefined
     child.on("message", (message: FromFunction) => {
-      if (message.type === "enqueue") return deliver(message.job)
+      if (message.type === "enqueue") return enqueue(message.job)
       timer = setTimeout(() => child.kill("SIGKILL"), LIFE_MILLIS + GRACE_MILLIS)
     })
     const exit = new Promise<void>((resolve) => {
       child.once("exit", () => {
         clearTimeout(timer)
-        working.delete(child)
+        working = undefined
         resolve()
+        deliver()
       })
     })
-    working.set(child, exit)
+    working = { job, child, exit }
     child.send({ settings, job, millis: LIFE_MILLIS } satisfies ToFunction)
   }
 
-  const backend = await refundsBackend(settings, deliver)
+  const backend = await refundsBackend(settings, enqueue)
   await backend.ready()
   const site = await createSite({ token, socket: gateway.url })
   const server = await serve(
@@ -84,13 +95,13 @@ export const startPlatform = async (): Promise<Platform> => {
     url: `${server.url}/`,
     token,
     payments: await openPayments(folder),
-    kill: () => [...working.keys()].some((child) => child.kill("SIGKILL")),
+    kill: () => working?.child.kill("SIGKILL") === true,
     started: () => started,
     close: async () => {
       closed = true
       clearInterval(timer)
-      for (const child of working.keys()) child.kill("SIGKILL")
-      await Promise.all([...working.values(), sweeping])
+      working?.child.kill("SIGKILL")
+      await Promise.all([working?.exit, sweeping])
       await server.close()
       await backend.close()
       await gateway.close()

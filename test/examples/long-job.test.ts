@@ -12,7 +12,7 @@ it("the long job goes on over functions that end, break, pause and wait, and ref
   })
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve))
   onTestFinished(async () => {
-    child.kill("SIGKILL")
+    if (child.exitCode === null) child.kill("SIGTERM")
     await ended
   })
   let out = ""

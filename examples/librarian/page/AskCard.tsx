@@ -11,6 +11,7 @@ import { decisionOf, noteOf, untilWhen } from "./asks.ts"
 import type { NoteInput } from "./asks.ts"
 import { diffOf } from "./diff.ts"
 import { troubleOf } from "./faults.ts"
+import type { Trouble } from "./faults.ts"
 import { Icon } from "./Icon.tsx"
 import { plural } from "./turns.ts"
 
@@ -21,6 +22,13 @@ interface AskProps {
   /** Nothing runs meanwhile: the page may be closed. */
   readonly suspended: boolean
 }
+/** Somebody was faster, and this tab does not show it yet. */
+const tooLate: ReadonlyMap<string, Trouble> = new Map(
+  Object.entries({
+    RUN_TERMINAL: { title: "This was already decided", advice: "The run has ended since." },
+    APPROVAL_ALREADY_DECIDED: { title: "This was already decided", advice: "It shows here in a moment." }
+  })
+)
 type Mode = "look" | "edit" | "refuse"
 /** A word about a decision that was not taken; `late` when somebody was faster, which is nobody's mistake. */
 interface Told {
@@ -45,11 +53,11 @@ export const AskCard = ({ ask, suspended, thread }: AskProps) => {
     if (receipt.ok && receipt.verdict.type === "accepted") return
     setSending(false)
     const error = receipt.ok ? refusalOf(receipt) : receipt.error
-    const { advice, detail, title } = troubleOf(error)
+    const { advice, detail, title } = tooLate.get(error.code) ?? troubleOf(error)
     setTold({
       title: error.code === "BAD_INPUT" ? "It cannot be written like this" : title,
       advice: sentence(detail ?? advice),
-      late: error.code === "APPROVAL_ALREADY_DECIDED"
+      late: tooLate.has(error.code)
     })
   }
   const leave = (): void => {
