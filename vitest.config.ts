@@ -6,5 +6,11 @@ const conditions = ["throughline-source", "module", "node", "development|product
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
-  test: { include: ["test/**/*.test.{ts,tsx}"], testTimeout: 30_000, hookTimeout: 60_000 }
+  test: {
+    include: ["test/**/*.test.{ts,tsx}"],
+    // `npm run test:long`
+    exclude: process.env["THROUGHLINE_LONG"] === "1" ? [] : ["test/long/**"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000
+  }
 })

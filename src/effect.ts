@@ -4,7 +4,16 @@
 export { AgentRun, makeAgent, type EffectAgentOptions } from "./agent/AgentRun.ts"
 export { Backend, layerBackend, type BackendOptions, type BackendService } from "./server/Backend.ts"
 export { Access, type AccessService, type Action, type AskedAbout, type Principal } from "./ports/Access.ts"
-export { BlobError, BlobStore, type BlobStoreService } from "./ports/BlobStore.ts"
+export {
+  BlobCorrupt,
+  BlobError,
+  BlobRefused,
+  BlobStore,
+  BlobTooLarge,
+  BlobUnavailable,
+  type BlobStoreService,
+  type StoredBlob
+} from "./ports/BlobStore.ts"
 export {
   Gateway,
   type GatewayGrant,
@@ -29,6 +38,7 @@ export {
   ThreadLog,
   type Append,
   type AppendResult,
+  type Erase,
   type Durability,
   type Head,
   type Note,
@@ -37,3 +47,8 @@ export {
   type StoredEntry,
   type ThreadLogService
 } from "./ports/ThreadLog.ts"
+export type { Admit } from "./server/admit.ts"
+export type { EraseOptions } from "./server/erase.ts"
+export type { Limits } from "./server/limits.ts"
+export type { ThreadName } from "./server/threadName.ts"
+export type { Trimmed, TrimOptions } from "./server/trim.ts"

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { ThreadKey } from "../ports/ThreadLog.ts"
+import type { CommandAnswer, Enqueue } from "../thread/command.ts"
 import { decodeControl } from "../thread/decide.ts"
 import type { AgentServices } from "./AgentServices.ts"
 import { enqueueAnswered } from "./enqueue.ts"
@@ -32,7 +33,14 @@ export const sweep = Effect.fn("throughline.sweep")(function* (services: AgentSe
   return { enqueued, ended } satisfies Swept as Swept
 })
 
-const sweepThread = Effect.fnUntraced(function* ({ log, queue, writers }: AgentServices, thread: ThreadKey) {
+/** Without jobs that were handed out lately: workers that are busy would find one more of them with every sweep. */
+const withoutRecent = (answer: CommandAnswer, isDue: (job: Enqueue) => boolean) => ({
+  ...answer,
+  enqueue: "enqueue" in answer ? (answer.enqueue ?? []).filter(isDue) : []
+})
+
+const sweepThread = Effect.fnUntraced(function* (services: AgentServices, thread: ThreadKey) {
+  const { handedOut, log, queue, writers } = services
   let enqueued = 0
   let ended = 0
   const head = yield* log.head(thread)
@@ -40,10 +48,12 @@ const sweepThread = Effect.fnUntraced(function* ({ log, queue, writers }: AgentS
   for (const { id } of late) {
     const outcome = yield* writers.get(thread).submit({ type: "sweep", run: id })
     if (!outcome.ok) continue
-    const jobs = "enqueue" in outcome.answer ? (outcome.answer.enqueue?.length ?? 0) : 0
-    enqueued += jobs
     if (outcome.offset > 0) ended++
-    yield* enqueueAnswered(queue, thread, outcome.answer)
+    const answer = withoutRecent(outcome.answer, (job) =>
+      handedOut.again(`${thread}/${job.run}/${job.epoch}`, head.now)
+    )
+    enqueued += answer.enqueue?.length ?? 0
+    yield* enqueueAnswered(queue, thread, answer)
   }
   return { enqueued, ended }
 })

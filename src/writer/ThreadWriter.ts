@@ -17,7 +17,7 @@ import type { LogError } from "../ports/LogError.ts"
 import type { Head, ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
 import type { Command, EmitCommand } from "../thread/command.ts"
 import { emptyControl, runOf, type Control } from "../thread/control.ts"
-import { decodeControl, noteKeys } from "../thread/decide.ts"
+import { ControlUnreadable, decodeControl, noteKeys } from "../thread/decide.ts"
 import type { Counters } from "./Counters.ts"
 import { draftOf, encodeAppend, encodeHead, type Draft } from "./draft.ts"
 import type { Groups } from "./Groups.ts"
@@ -285,8 +285,13 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       return giveUp(fault(code, message))
     })
   /** A programming mistake, or control of a version that this process does not know. */
-  const onDefect = (defect: unknown) =>
-    Effect.andThen(Effect.logError("thread writer failed", defect), giveUp(fault("INTERNAL", "the writer failed")))
+  const onDefect = (defect: unknown) => {
+    const problem =
+      defect instanceof ControlUnreadable
+        ? fault("STORE_CORRUPT", "the thread's record is damaged, or of a newer version, and is not served")
+        : fault("INTERNAL", "the writer failed")
+    return Effect.andThen(Effect.logError("thread writer failed", defect), giveUp(problem))
+  }
 
   /** Made once: a busy thread takes thousands of turns. */
   const guarded = Effect.catchDefect(Effect.catch(turn, onLogError), onDefect)

@@ -156,6 +156,8 @@ const consuming = Effect.fnUntraced(function* (options: {
     nextId: () => "id",
     now: () => START,
     fork: Effect.runForkWith(yield* Effect.context<never>()),
+    blobs: undefined,
+    handedOut: { again: () => true },
     onDrain: () => () => {},
     drain: () => {},
     context: undefined

@@ -27,11 +27,11 @@ const TABLE: readonly Row[] = [
   { who: "src/client/", modules: `${PLAIN}|${FOLD_AND_ORDER}|src/client/`, packages: "uuid$" },
   { who: "src/react/", modules: `${PLAIN}|${FOLD_AND_ORDER}|src/(client|react)/`, packages: "react$" },
   { who: "src/ports/", modules: "src/(protocol|ports)/", packages: "effect/|uuid$" },
-  { who: "src/writer/", modules: SHARED, packages: "effect/|node:|uuid$|canonicalize$" },
+  { who: "src/writer/", modules: SHARED, packages: "effect/|node:|uuid$" },
   {
     who: "src/agent/",
     modules: `${SHARED}|src/agent/`,
-    packages: "effect/|node:|uuid$|canonicalize$|@standard-schema/spec$"
+    packages: "effect/|node:|uuid$|@standard-schema/spec$"
   },
   {
     who: "src/server/(Backend|createBackend|ServerServices)\\.ts$",
@@ -41,7 +41,7 @@ const TABLE: readonly Row[] = [
   {
     who: "src/server/",
     modules: `${SHARED}|src/server/|src/agent/(askDigest|defineAgent|standardSchema|enqueue)\\.ts`,
-    packages: "effect/|node:|uuid$|canonicalize$|jose$|@standard-schema/spec$"
+    packages: "effect/|node:|uuid$|jose$|@standard-schema/spec$"
   },
   { who: "src/emulator/", modules: "src/emulator/", packages: "node:|jose$|ws$|uuid$" },
   {

@@ -1,0 +1,1 @@
+import "../trials/trials.test.ts"
