@@ -26,7 +26,7 @@ export const createRefunds = (payments: Payments) =>
     holdFor: "500 millis",
     onWorkerLost: "retry",
     run: async (run, { orders }) => {
-      const from = (run.resumedFrom() ?? { next: 0, refunded: 0, instead: null }) as Progress
+      const from = ((await run.resumedFrom()) ?? { next: 0, refunded: 0, instead: null }) as Progress
       let { instead, refunded } = from
       for (let order = from.next; order < orders; order += 1) {
         if (order > from.next && order % CHECKPOINT_EVERY === 0)

@@ -67,7 +67,7 @@ export const createLibrarian = ({ library, answerWithModel, holdSeconds = 20 }: 
     // Every call is safe to repeat, so a run whose worker died goes on under another.
     onWorkerLost: "retry",
     run: async (run: LibrarianRun, asked) => {
-      const drafted = run.resumedFrom() as Drafted | undefined
+      const drafted = (await run.resumedFrom()) as Drafted | undefined
       if (drafted !== undefined) return propose(run, library, drafted)
       await library.refresh()
       const wish = asked.noteOf === undefined ? noteWish(asked.question) : { type: "that" as const }
