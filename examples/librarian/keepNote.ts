@@ -19,7 +19,7 @@ export const keepNote = async (run: LibrarianRun, library: Library, draft: Note)
   const { before, path, text } = draft
   if (before === text) {
     run.status("Nothing new to write", { detail: path })
-    await run.text(`\n\nThe note \`${path}\` says exactly this already.`)
+    await run.text(`The note \`${path}\` says exactly this already.`)
     return undefined
   }
   run.status("Waiting for you", { detail: path })
@@ -32,7 +32,7 @@ export const keepNote = async (run: LibrarianRun, library: Library, draft: Note)
   })
   if (!decided.approved) {
     run.status("Wrote nothing")
-    await run.text(`\n\n${refusal(decided)} Nothing was written.`)
+    await run.text(`${refusal(decided)} Nothing was written.`)
     return undefined
   }
   const note = decided.input
@@ -46,13 +46,13 @@ export const keepNote = async (run: LibrarianRun, library: Library, draft: Note)
   } catch (error) {
     if (!(error instanceof AgentError)) throw error
     run.status("Wrote nothing", { level: "warning" })
-    await run.text(`\n\n${error.message} Nothing was written.`)
+    await run.text(`${error.message} Nothing was written.`)
     return undefined
   }
   await library.refresh()
   run.status(`Wrote ${note.path}`)
   await run.text(
-    `\n\nThe note is in \`${note.path}\`${decided.edited ? ", as you changed it" : ""}. The next search finds it.`
+    `The note is in \`${note.path}\`${decided.edited ? ", as you changed it" : ""}. The next search finds it.`
   )
   return note.path
 }

@@ -62,7 +62,7 @@ const App = ({ thread }: { readonly thread: Thread }) => {
                 Resume
               </button>
             ) : (
-              <button type="button" disabled={sending} onClick={() => send(thread.pause(run.id))}>
+              <button type="button" className="quiet" disabled={sending} onClick={() => send(thread.pause(run.id))}>
                 Pause
               </button>
             )}
