@@ -1,5 +1,5 @@
 /**
- * Writes the generated parts of the documents: the tables of gateways and of errors. `--check` only compares.
+ * Writes the generated parts of the documents: the tables of gateways, errors and mutants. `--check` only compares.
  *
  * A part lies between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the file is written by hand.
  */
@@ -9,6 +9,7 @@ import { capabilities as azure } from "../adapters/gateways/azure-web-pubsub/cap
 import { capabilities as ws } from "../adapters/gateways/ws/capabilities.ts"
 import { FAULTS } from "../src/protocol/Fault.ts"
 import type { GatewayCapabilities } from "../src/ports/GatewayCapabilities.ts"
+import { mutants } from "../test/mutants/mutants.ts"
 
 const gateways: Readonly<Record<string, GatewayCapabilities>> = { "azure-web-pubsub": azure, ws }
 
@@ -42,9 +43,16 @@ const errorTable = (): string =>
     ])
   )
 
+const mutantTable = (): string =>
+  table(
+    ["what is broken", "rule", "killed by"],
+    mutants.map(({ name, rule, tests }) => [name, rule, tests.map((file) => `\`${file}\``).join(", ")])
+  )
+
 const parts: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
   { file: "README.md", name: "capabilities", text: capabilityTable },
-  { file: "docs/errors.md", name: "errors", text: errorTable }
+  { file: "docs/errors.md", name: "errors", text: errorTable },
+  { file: "docs/mutants.md", name: "mutants", text: mutantTable }
 ]
 
 /** Files whose generated part is not what it would be now; they are written unless `check`. */
