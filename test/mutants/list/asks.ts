@@ -61,7 +61,7 @@ export const asks: readonly Mutant[] = [
     file: "src/thread/decideSweep.ts",
     find: "=> !(now < ask.expiresAt)",
     replace: "=> now >= ask.expiresAt",
-    tests: [RUN]
+    tests: [DECIDING]
   },
   {
     name: "forgets the expiry of asks when it computes when to look",
@@ -69,7 +69,7 @@ export const asks: readonly Mutant[] = [
     file: "src/thread/transitions.ts",
     find: `if (run.status === "suspended") for (const ask of run.asks) due = Math.min(due, ask.expiresAt)`,
     replace: "",
-    tests: [RUN]
+    tests: [DECIDING]
   },
   {
     name: "takes an answer to something else than what was shown",
@@ -133,7 +133,7 @@ export const asks: readonly Mutant[] = [
     file: "src/thread/decideSweep.ts",
     find: "...mayEnqueue(woken.enqueue) }, notes)",
     replace: "...mayEnqueue(woken.enqueue) })",
-    tests: [RUN]
+    tests: [DECIDING]
   },
   {
     name: "records an edited approval under the digest of what was shown",
