@@ -20,7 +20,9 @@ describe("mutants", () => {
 
   it("break a rule or a section of PROTOCOL.md", () => {
     const protocol = read("src/protocol/PROTOCOL.md")
-    const named = new Set([...protocol.matchAll(/^(?:- \*\*([A-Z]+-\d+)\*\*|#+ (.+)$)/gm)].map((match) => match[1] ?? match[2]))
+    const named = new Set(
+      [...protocol.matchAll(/^(?:- \*\*([A-Z]+-\d+)\*\*|#+ (.+)$)/gm)].map((match) => match[1] ?? match[2])
+    )
     expect(mutants.filter(({ rule }) => !named.has(rule))).toEqual([])
   })
 

@@ -12,12 +12,4 @@ import { storing } from "./list/storing.ts"
 import { writing } from "./list/writing.ts"
 import type { Mutant } from "./Mutant.ts"
 
-export const mutants: readonly Mutant[] = [
-  ...runs,
-  ...asks,
-  ...calls,
-  ...writing,
-  ...reading,
-  ...serving,
-  ...storing
-]
+export const mutants: readonly Mutant[] = [...runs, ...asks, ...calls, ...writing, ...reading, ...serving, ...storing]

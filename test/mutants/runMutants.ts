@@ -78,7 +78,12 @@ const runTests = async (tests: readonly string[], mutant?: Mutant): Promise<Ran>
       () => undefined
     )
     const seconds = (performance.now() - begun) / 1_000
-    return { report, hung: signal === "SIGKILL" && report === undefined, output: Buffer.concat(chunks).toString(), seconds }
+    return {
+      report,
+      hung: signal === "SIGKILL" && report === undefined,
+      output: Buffer.concat(chunks).toString(),
+      seconds
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -110,7 +115,9 @@ const failingUnplanted = async (mutants: readonly Mutant[]): Promise<readonly st
     if (report === undefined) return [output]
     const failed = report.testResults.flatMap(({ assertionResults, message }) => [
       ...(message === "" ? [] : [message]),
-      ...assertionResults.flatMap(({ failureMessages, fullName }) => failureMessages.map((text) => `${fullName}: ${text}`))
+      ...assertionResults.flatMap(({ failureMessages, fullName }) =>
+        failureMessages.map((text) => `${fullName}: ${text}`)
+      )
     ])
     const missing = report.testResults.length === halves[at]!.length ? [] : ["not every test file was found"]
     return [...failed, ...missing, ...(report.success || failed.length > 0 ? [] : [output])]

@@ -105,7 +105,7 @@ export const reading: readonly Mutant[] = [
     file: "src/thread/order.ts",
     find: "else if (frame.offset === offset) heardAt = now",
     replace: "else heardAt = now",
-    tests: [CLIENT]
+    tests: [ORDER]
   },
   {
     name: "drops what came while the view was taken",

@@ -12,7 +12,7 @@ export const serving: readonly Mutant[] = [
     rule: "SECURITY-2",
     file: "src/server/reads.ts",
     find: `const thread = yield* permit(services, principal, "read", name)\n    const after`,
-    replace: "const thread = `${principal.tenant ?? \"main\"}/${name}`\n    const after",
+    replace: 'const thread = `${principal.tenant ?? "main"}/${name}`\n    const after',
     tests: [BAD_INPUT]
   },
   {
@@ -20,7 +20,7 @@ export const serving: readonly Mutant[] = [
     rule: "SECURITY-2",
     file: "src/server/reads.ts",
     find: `const thread = yield* permit(services, principal, "read", name)\n    const before`,
-    replace: "const thread = `${principal.tenant ?? \"main\"}/${name}`\n    const before",
+    replace: 'const thread = `${principal.tenant ?? "main"}/${name}`\n    const before',
     tests: [BAD_INPUT]
   },
   {
@@ -28,7 +28,7 @@ export const serving: readonly Mutant[] = [
     rule: "SECURITY-2",
     file: "src/server/grants.ts",
     find: "Effect.catch(permitted, () => Effect.succeed(undefined))",
-    replace: "Effect.catch(permitted, () => Effect.succeed(`${principal.tenant ?? \"main\"}/${each}`))",
+    replace: 'Effect.catch(permitted, () => Effect.succeed(`${principal.tenant ?? "main"}/${each}`))',
     tests: [ROUTES]
   },
   {
