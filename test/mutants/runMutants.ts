@@ -63,7 +63,7 @@ const runTests = async (tests: readonly string[], mutant?: Mutant): Promise<Ran>
       cwd: root,
       env,
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: HANGS_MILLIS,
+      timeout: HANGS_MILLIS * (mutant === undefined ? tests.length : 1),
       killSignal: "SIGKILL"
     })
     const chunks: Buffer[] = []
@@ -112,7 +112,7 @@ const failingUnplanted = async (mutants: readonly Mutant[]): Promise<readonly st
   const halves = [0, 1].map((half) => files.filter((_, at) => at % 2 === half)).filter((half) => half.length > 0)
   const ran = await Promise.all(halves.map((half) => runTests(half)))
   return ran.flatMap(({ output, report }, at) => {
-    if (report === undefined) return [output]
+    if (report === undefined) return [output || "they did not end"]
     const failed = report.testResults.flatMap(({ assertionResults, message }) => [
       ...(message === "" ? [] : [message]),
       ...assertionResults.flatMap(({ failureMessages, fullName }) =>

@@ -116,10 +116,18 @@ export const reading: readonly Mutant[] = [
     tests: [ORDER]
   },
   {
-    name: "goes on with its view when the log has changed",
+    name: "goes on with its view when a page does not continue it",
     rule: "ORDER-4",
     file: "src/client/follow.ts",
     find: `if (result === "changed" || (answer.cut && result === "nothing")) return lose()`,
+    replace: "",
+    tests: [CLIENT]
+  },
+  {
+    name: "goes on with its view when it is told that the log has changed",
+    rule: "RECOVERY-2",
+    file: "src/client/follow.ts",
+    find: ` || code === "LOG_CHANGED"`,
     replace: "",
     tests: [CLIENT]
   },

@@ -61,7 +61,7 @@ export const serving: readonly Mutant[] = [
     file: "src/server/body.ts",
     find: "if (size > limit) {",
     replace: "if (size < 0) {",
-    tests: [BAD_INPUT]
+    tests: ["test/server/body.test.ts"]
   },
   {
     name: "takes a body that a foreign page can send without asking",
@@ -144,11 +144,19 @@ export const serving: readonly Mutant[] = [
     tests: [WEBHOOKS]
   },
   {
-    name: "takes the seal of a grant's URL for a connection's state",
+    name: "takes a seal that was made for another hub",
     rule: "UPSTREAM-1",
     file: "adapters/gateways/azure-web-pubsub/principalSeal.ts",
-    find: "audience: audience(hub, use.in),",
-    replace: `audience: [audience(hub, "url"), audience(hub, "connection")],`,
+    find: "`throughline/${hub}/${use}`",
+    replace: "`throughline/${use}`",
+    tests: [WEBHOOKS]
+  },
+  {
+    name: "lets a grant be used a day after its end",
+    rule: "UPSTREAM-1",
+    file: "adapters/gateways/azure-web-pubsub/principalSeal.ts",
+    find: "token.setExpirationTime(use.expiresAt / 1000)",
+    replace: "token.setExpirationTime(use.expiresAt / 1000 + 86_400)",
     tests: [WEBHOOKS]
   },
   {
