@@ -1,12 +1,29 @@
 /**
  * The app's settings, read from the environment once and checked: what is missing or wrong says its name and what it
- * is for, and never its value.
+ * is for, and never its value. Names are those of the Functions host: `NAME` is a connection string, `NAME__…` connects
+ * with the app's managed identity, and where both are there the connection string counts. Source:
+ * learn.microsoft.com/azure/azure-functions/functions-reference#configure-an-identity-based-connection
  */
+export interface Identity {
+  /** Of a user-assigned identity. Absent: the app's own. */
+  readonly clientId: string | undefined
+}
+export interface StorageUrls extends Identity {
+  readonly tables: string
+  readonly queues: string
+  readonly blobs: string
+}
+export interface WebPubSubUrl extends Identity {
+  readonly endpoint: string
+  /** Takes the place of the key that the gateway's secrets are made from otherwise. */
+  readonly secret: string
+}
 export interface Settings {
-  readonly webPubSub: { readonly connectionString: string; readonly hub: string }
-  readonly storage: string
+  readonly webPubSub: { readonly hub: string } & ({ readonly connectionString: string } | WebPubSubUrl)
+  readonly storage: { readonly connectionString: string } | StorageUrls
   readonly queueName: string
   readonly table: string
+  readonly container: string
   readonly access: "easy-auth" | "development"
   readonly origins: readonly string[]
 }
@@ -19,6 +36,10 @@ interface Setting {
   readonly otherwise?: string
 }
 
+/** Of queues and containers. */
+const STORAGE_NAME = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
+
+const has = (name: string): boolean => Boolean(process.env[name])
 const read = ({ like, name, otherwise, what }: Setting): string => {
   const value = process.env[name] || otherwise
   if (value === undefined) throw new Error(`the app setting ${name} is missing: ${what}`)
@@ -26,17 +47,13 @@ const read = ({ like, name, otherwise, what }: Setting): string => {
   return value
 }
 
-/** Known before the rest: the app cannot be registered without it, and the host says when it is wrong. */
+/** Known before the rest: the app cannot be registered without it. */
 export const queueName = (): string => process.env["THROUGHLINE_QUEUE"] || "throughline-jobs"
 
 /** Throws an error that names the setting. */
 export const readSettings = (): Settings => ({
   webPubSub: {
-    connectionString: read({
-      name: "WebPubSubConnectionString",
-      what: "the connection string of the Web PubSub resource, Endpoint=…;AccessKey=…",
-      like: /^(?=.*endpoint=[^;])(?=.*accesskey=[^;])/i
-    }),
+    ...readWebPubSub(),
     hub: read({
       name: "WebPubSubHub",
       what: "1–128 letters, digits or _ ` , . [ ], beginning with a letter",
@@ -44,16 +61,23 @@ export const readSettings = (): Settings => ({
       otherwise: "agents"
     })
   },
-  storage: read({
-    name: "AzureWebJobsStorage",
-    what: "the connection string of the storage account that holds threads and jobs, AccountName=…;AccountKey=…",
-    like: /^usedevelopmentstorage=true|^(?=.*accountname=[^;])(?=.*accountkey=[^;])|sharedaccesssignature=[^;]/i
+  storage: readStorage(),
+  queueName: read({
+    name: "THROUGHLINE_QUEUE",
+    what: "3–63 lower-case letters and digits, with single dashes between them",
+    like: STORAGE_NAME,
+    otherwise: queueName()
   }),
-  queueName: queueName(),
   table: read({
     name: "THROUGHLINE_TABLE",
     what: "3–63 letters and digits, beginning with a letter",
     like: /^[A-Za-z][A-Za-z0-9]{2,62}$/,
+    otherwise: "throughline"
+  }),
+  container: read({
+    name: "THROUGHLINE_CONTAINER",
+    what: "3–63 lower-case letters and digits, with single dashes between them",
+    like: STORAGE_NAME,
     otherwise: "throughline"
   }),
   access: readAccess(),
@@ -62,6 +86,75 @@ export const readSettings = (): Settings => ({
     .map((origin) => origin.trim())
     .filter((origin) => origin !== "")
 })
+
+const HTTPS = /^https:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/
+
+const readIdentity = (prefix: string): Identity => {
+  read({
+    name: `${prefix}__credential`,
+    what: '"managedidentity", or absent',
+    like: /^managedidentity$/i,
+    otherwise: "managedidentity"
+  })
+  if (!has(`${prefix}__clientId`)) return { clientId: undefined }
+  const clientId = read({
+    name: `${prefix}__clientId`,
+    what: "the client id of a user-assigned identity",
+    like: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+  })
+  return { clientId }
+}
+
+const readWebPubSub = (): { readonly connectionString: string } | WebPubSubUrl => {
+  const name = "WebPubSubConnectionString"
+  if (has(name) || !has(`${name}__serviceUri`)) {
+    const what =
+      `the connection string of the Web PubSub resource, Endpoint=…;AccessKey=…, ` +
+      `or ${name}__serviceUri for the app's managed identity`
+    return { connectionString: read({ name, what, like: /^(?=.*endpoint=[^;])(?=.*accesskey=[^;])/i }) }
+  }
+  return {
+    endpoint: read({
+      name: `${name}__serviceUri`,
+      what: "the URL of the Web PubSub resource, https://NAME.webpubsub.azure.com",
+      like: HTTPS
+    }),
+    secret: read({
+      name: "THROUGHLINE_SECRET",
+      what: "at least 32 random characters, the same in every instance; with a managed identity there is no key to take instead",
+      like: /^.{32,}$/s
+    }),
+    ...readIdentity(name)
+  }
+}
+
+const readStorage = (): { readonly connectionString: string } | StorageUrls => {
+  const name = "AzureWebJobsStorage"
+  const ofService = (service: string) => `${name}__${service}ServiceUri`
+  const named = [`${name}__accountName`, ...["table", "queue", "blob"].map(ofService)]
+  if (has(name) || !named.some(has)) {
+    const what =
+      "the connection string of the storage account that holds threads, jobs and blobs, AccountName=…;AccountKey=…, " +
+      `or ${name}__accountName for the app's managed identity`
+    const like = /^usedevelopmentstorage=true|^(?=.*accountname=[^;])(?=.*accountkey=[^;])|sharedaccesssignature=[^;]/i
+    return { connectionString: read({ name, what, like }) }
+  }
+  const account = has(`${name}__accountName`)
+    ? read({
+        name: `${name}__accountName`,
+        what: "the name of the storage account, 3–24 lower-case letters and digits",
+        like: /^[a-z0-9]{3,24}$/
+      })
+    : undefined
+  const url = (service: string) =>
+    read({
+      name: ofService(service),
+      what: `the URL of the account's ${service} service, https://ACCOUNT.${service}.core.windows.net, or ${name}__accountName`,
+      like: HTTPS,
+      ...(account === undefined ? {} : { otherwise: `https://${account}.${service}.core.windows.net` })
+    }).replace(/\/+$/, "")
+  return { tables: url("table"), queues: url("queue"), blobs: url("blob"), ...readIdentity(name) }
+}
 
 /** Nobody gets in unless it is said how: by App Service authentication, or everyone on a developer's machine. */
 const readAccess = (): Settings["access"] => {

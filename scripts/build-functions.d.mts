@@ -3,4 +3,6 @@ export interface Bundle {
   readonly inputs: readonly string[]
   readonly outside: readonly string[]
 }
-export declare const buildFunctions: (outdir?: string) => Promise<{ readonly app: Bundle; readonly backend: Bundle }>
+export declare const buildFunctions: (
+  outdir?: string
+) => Promise<Readonly<Record<"app" | "backend" | "blobs" | "identity", Bundle>>>

@@ -1,5 +1,6 @@
 /**
- * Writes the generated parts of the documents: the tables of gateways, errors and mutants. `--check` only compares.
+ * Writes the generated parts of the documents: tables of gateways, errors, bad inputs, faults and mutants. `--check` only
+ * compares.
  *
  * A part lies between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the file is written by hand.
  */
@@ -8,6 +9,8 @@ import { fileURLToPath } from "node:url"
 import { capabilities as azure } from "../adapters/gateways/azure-web-pubsub/capabilities.ts"
 import { capabilities as ws } from "../adapters/gateways/ws/capabilities.ts"
 import { FAULTS } from "../src/protocol/Fault.ts"
+import { faultTable } from "../test/faults/table.ts"
+import { inputTables } from "../test/inputs/table.ts"
 import type { GatewayCapabilities } from "../src/ports/GatewayCapabilities.ts"
 import { mutants } from "../test/mutants/mutants.ts"
 
@@ -52,6 +55,8 @@ const mutantTable = (): string =>
 const parts: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
   { file: "README.md", name: "capabilities", text: capabilityTable },
   { file: "docs/errors.md", name: "errors", text: errorTable },
+  { file: "docs/bad-inputs.md", name: "bad-inputs", text: inputTables },
+  { file: "docs/faults.md", name: "faults", text: faultTable },
   { file: "docs/mutants.md", name: "mutants", text: mutantTable }
 ]
 

@@ -4,7 +4,16 @@
 export { AgentRun, makeAgent, type EffectAgentOptions } from "./agent/AgentRun.ts"
 export { Backend, layerBackend, type BackendOptions, type BackendService } from "./server/Backend.ts"
 export { Access, type AccessService, type Action, type AskedAbout, type Principal } from "./ports/Access.ts"
-export { BlobError, BlobStore, type BlobStoreService } from "./ports/BlobStore.ts"
+export {
+  BlobCorrupt,
+  BlobError,
+  BlobRefused,
+  BlobStore,
+  BlobTooLarge,
+  BlobUnavailable,
+  type BlobStoreService,
+  type StoredBlob
+} from "./ports/BlobStore.ts"
 export {
   Gateway,
   type GatewayGrant,

@@ -81,7 +81,12 @@ const toRequest = (incoming: IncomingMessage): Request | undefined => {
   }
 }
 
-/** Works through the backend's queue, up to `concurrency` runs at once (default 100), and sweeps late runs. */
+/**
+ * Works through the backend's queue, up to `concurrency` runs at once (default 100), and sweeps late runs.
+ *
+ * `close` takes no more jobs and lets runs suspend at their next recorded call, to go on in another process, or end; after
+ * 10 s it leaves them to the sweeper. For deployments: start the new worker, then close the old one.
+ */
 export const startWorker = (
   backend: Pick<BackendHandle, "consume">,
   options: { readonly concurrency?: number } = {}

@@ -1,6 +1,7 @@
 /** What workers, sweepers and handlers of one backend share. Built once per process by `createBackend`. */
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type { BlobStoreService } from "../ports/BlobStore.ts"
 import type { JobQueueService, Job } from "../ports/JobQueue.ts"
 import type { ThreadLogService } from "../ports/ThreadLog.ts"
 import type { Writers } from "../writer/Writers.ts"
@@ -9,6 +10,8 @@ import type { Agent } from "./defineAgent.ts"
 export interface AgentServices {
   readonly agents: ReadonlyMap<string, Agent>
   readonly log: ThreadLogService
+  /** For what is too large for the log's notes; absent: it is refused. */
+  readonly blobs: BlobStoreService | undefined
   readonly queue: JobQueueService
   readonly writers: Writers
   readonly nextId: () => string

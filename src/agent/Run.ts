@@ -127,7 +127,7 @@ export interface Run<Events extends CustomEvents = {}, Context = unknown, Asks e
    * The newest checkpoint of an earlier epoch; `undefined` if there is none. Whoever calls it says that the function
    * goes on from there: calls made before the checkpoint are not made again.
    */
-  readonly resumedFrom: () => Json | undefined
+  readonly resumedFrom: () => Promise<Json | undefined>
   readonly state: (doc?: string) => StateDoc
   /** One of the agent's own events, checked against its schema; throws `BAD_SHAPE` at the call. */
   readonly emit: <K extends keyof Events & string>(

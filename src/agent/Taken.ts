@@ -16,7 +16,7 @@ export interface Taken {
   /** Of a child run: its parent's signal, and the hold of the whole tree. */
   readonly parent?: { readonly signal: AbortSignal; readonly hold: Hold }
   /** Appended with the run's end, for the parent of a child run. */
-  readonly notesAtEnd?: ((outcome: RunOutcome) => readonly Note[]) | undefined
+  readonly notesAtEnd?: ((outcome: RunOutcome) => Promise<readonly Note[]>) | undefined
 }
 /** How the run ended; `fenced`: it goes on, or has ended, elsewhere; `suspended`: it waits, and holds nothing here. */
 export type Executed = RunOutcome | "fenced" | "suspended"

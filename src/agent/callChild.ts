@@ -22,6 +22,7 @@ import { resultNotes } from "./recordedNotes.ts"
 import { readNotes, readStart } from "./readStart.ts"
 import { AgentError, OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
 import type { Executed, Taken } from "./Taken.ts"
+import type { Values } from "./values.ts"
 
 /** Names the ids that are derived from a parent and a key. */
 const CHILD_NAMESPACE = "5f0c1b52-6c1e-5b7e-9d0a-3f1f0f6f2b11"
@@ -34,6 +35,7 @@ interface Parent {
   readonly signal: AbortSignal
   readonly calls: Pick<RecordedCalls, "recorded">
   readonly hold: Hold
+  readonly values: Values
 }
 type Execute = (services: AgentServices, agent: Agent, taken: Taken) => Promise<Executed>
 
@@ -43,7 +45,7 @@ export const callChild = async (
   call: { readonly child: Agent; readonly input: Json; readonly key: string },
   execute: Execute
 ): Promise<Json | void> => {
-  const before = parent.calls.recorded(call.key)
+  const before = await parent.calls.recorded(call.key)
   if (before !== undefined) return resultOf(call.child, before.output as unknown as RunOutcome)
   return parent.hold.fly(() => startChild(services, parent, call, execute))
 }
@@ -89,7 +91,7 @@ const startChild = async (
     start,
     notes,
     parent: { signal: parent.signal, hold: parent.hold },
-    notesAtEnd: (end) => resultNotes(parent.run, key, end as unknown as Json)
+    notesAtEnd: (end) => resultNotes(parent.values, parent.run, key, end as unknown as Json)
   })
   if (outcome === "fenced" || outcome === "suspended") throw unknown()
   return resultOf(child, outcome)

@@ -30,6 +30,7 @@ import { callAgent, runFault } from "./runOutcome.ts"
 import { RunAborted } from "./RunAborted.ts"
 import type { Executed, Taken } from "./Taken.ts"
 import { makeTimers } from "./timers.ts"
+import { makeValues } from "./values.ts"
 
 /** Of its host's time a run keeps this much for what is under way, a quarter at most: later it begins no call. */
 const HOST_MARGIN_MILLIS = 30_000
@@ -92,12 +93,14 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
   })
   const message = `${id}:answer`
   const output = makeOutput({ run: id, message, line, nextId, now })
+  const values = makeValues(services.blobs, thread)
   const calls = makeRecordedCalls({
     run: id,
     epoch,
     line,
     hold,
     nextId,
+    values,
     notes: taken.notes,
     onPassed: () => (output.silent = false)
   })
@@ -195,7 +198,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
     callChild: (child, input, key) =>
       callChild(
         services,
-        { thread, run: id, epoch, by, signal: controller.signal, calls, hold },
+        { thread, run: id, epoch, by, signal: controller.signal, calls, hold, values },
         { child, input, key },
         execute
       )
@@ -231,7 +234,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
   async function writeEnd(wanted: RunOutcome): Promise<Executed> {
     const posted = wanted.type === "completed" ? await Effect.runPromise(readAfterRun(log, thread, seen)) : []
     const finished: Event = { type: "run.finished", run: id, outcome: wanted, ...(usage.length === 0 ? {} : { usage }) }
-    const answer = await line.commit([...output.closing(), ...posted, finished], taken.notesAtEnd?.(wanted))
+    const answer = await line.commit([...output.closing(), ...posted, finished], await taken.notesAtEnd?.(wanted))
     if (answer.ok) {
       await Effect.runPromise(enqueueAnswered(services.queue, thread, answer.answer))
       return wanted

@@ -10,7 +10,6 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Event, Id } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
-import { assertJson } from "../protocol/JsonValue.ts"
 import type { Note } from "../ports/ThreadLog.ts"
 import { askKey } from "../thread/command.ts"
 import { digestOf } from "../writer/digest.ts"
@@ -19,20 +18,17 @@ import type { Hold } from "./hold.ts"
 import {
   begunKey,
   checkpointKey,
-  checkpointNotes,
-  checkpointValue,
+  checkpointValueKey,
   MAX_KEY_LENGTH,
-  MAX_VALUE_UNITS,
   parkedKey,
   resultNotes,
   stepKey,
-  valueOf,
   type Begun,
   type Checkpoint,
   type Ended,
-  type Kept,
   type Parked
 } from "./recordedNotes.ts"
+import type { Kept, Values } from "./values.ts"
 import { AgentError, ApprovalMismatch, OutcomeUnknown, ReplayDiverged, RunAborted } from "./RunAborted.ts"
 
 interface Called {
@@ -70,13 +66,13 @@ export interface RecordedCalls {
   /** The key that the next call of this kind and name has. Throws when an explicit one is used twice. */
   readonly keyOf: (kind: string, name: string, key: string | undefined) => string
   /** What a finished call of an earlier epoch answered; the call is passed then. */
-  readonly recorded: (key: string) => { readonly output: Json | void } | undefined
+  readonly recorded: (key: string) => Promise<{ readonly output: Json | void } | undefined>
   /** Whether calls of an earlier epoch are still to be passed. */
   readonly replaying: () => boolean
   /** Keeps `value`: a run that is taken again, and asks for it, goes on from here. */
   readonly checkpoint: (value: Json) => Promise<void>
   /** The newest checkpoint of an earlier epoch; from now on calls count from there. */
-  readonly resumedFrom: () => Json | undefined
+  readonly resumedFrom: () => Promise<Json | undefined>
   /** The calls that are under way, for `parked/…`. */
   readonly underWay: () => Parked
 }
@@ -90,11 +86,12 @@ export const makeRecordedCalls = (options: {
   readonly line: Line
   readonly hold: Pick<Hold, "fly" | "gate">
   readonly nextId: () => Id
+  readonly values: Values
   /** Notes of earlier epochs of this run. */
   readonly notes: readonly Note[]
   readonly onPassed: () => void
 }): RecordedCalls => {
-  const { epoch, hold, line, nextId, run } = options
+  const { epoch, hold, line, nextId, run, values } = options
   const earlier = new Map(options.notes.map((note) => [note.key, note.value]))
   const begunBefore = (key: string) => earlier.get(begunKey(run, key)) as unknown as Begun | undefined
   const keysOf = (kind: string) => {
@@ -144,12 +141,12 @@ export const makeRecordedCalls = (options: {
     left.clear()
     options.onPassed()
   }
-  const recorded = (key: string) => {
+  const recorded = async (key: string) => {
     const ended = earlier.get(stepKey(run, key)) as unknown as Ended | undefined
     if (ended === undefined) return undefined
     passed(key)
     if ("error" in ended) throw new AgentError(ended.error.message, { retryable: ended.error.retryable })
-    return { output: valueOf(run, key, ended, earlier) }
+    return { output: await values.read(run, key, ended, earlier) }
   }
   const sameAsBefore = (call: Called, key: string) => {
     const digest = digestOf(call.input)
@@ -166,14 +163,14 @@ export const makeRecordedCalls = (options: {
     let output: Json | void
     try {
       output = await inside.run(`${key}/`, () => call.body(id, `${run}/${key}`))
-      assertRecordable(call, output)
+      values.assertFits(output, `the result of "${call.name}"`)
     } catch (error) {
       const meant = error instanceof AgentError ? error : undefined
       const shown = { message: meant?.message.slice(0, 2_000) ?? "failed", retryable: meant?.retryable ?? false }
       await commit(call.name, call.end(id, { error }), [{ key: stepKey(run, key), value: { error: shown } }])
       throw error
     }
-    await commit(call.name, call.end(id, { output }), resultNotes(run, key, output))
+    await commit(call.name, call.end(id, { output }), await resultNotes(values, run, key, output))
     return output
   }
 
@@ -185,7 +182,7 @@ export const makeRecordedCalls = (options: {
     perform: async (call) => {
       const key = keyOf(call.kind, call.name, call.key)
       const { begun, digest } = sameAsBefore(call, key)
-      const before = recorded(key)
+      const before = await recorded(key)
       if (before !== undefined) return before.output
       const id = begun?.id ?? nextId()
       return hold.fly(async () => {
@@ -216,7 +213,7 @@ export const makeRecordedCalls = (options: {
       const close: Opened["close"] = async (events) => {
         if (events === undefined || earlier.has(stepKey(run, key))) return passed(key)
         passed(key)
-        await commit(call.name, events, resultNotes(run, key, undefined))
+        await commit(call.name, events, await resultNotes(values, run, key, undefined))
       }
       if (begun !== undefined) {
         return { id: begun.id, said: begun.said ?? "", decided: earlier.get(askKey(run, begun.id)), close }
@@ -231,15 +228,16 @@ export const makeRecordedCalls = (options: {
       })
     },
     checkpoint: async (value) => {
-      assertRecordable({ kind: "", name: "checkpoint" }, value)
+      values.assertFits(value, "the checkpoint")
       await hold.gate()
       const n = Math.max(checkpoint, saved.at(-1) ?? 0) + 1
-      const notes = checkpointNotes(run, n, value, Object.fromEntries(counts))
-      await commit("checkpoint", [{ type: "run.heartbeat", run, epoch }], notes)
+      const { kept, notes } = await values.keep(run, checkpointValueKey(n), value)
+      const note = { key: checkpointKey(run, n), value: { ...kept, counts: Object.fromEntries(counts) } as Json }
+      await commit("checkpoint", [{ type: "run.heartbeat", run, epoch }], [note, ...notes])
       saved.push(n)
       checkpoint = n
     },
-    resumedFrom: () => {
+    resumedFrom: async () => {
       const n = saved.at(-1)
       const kept = n === undefined ? undefined : earlier.get(checkpointKey(run, n))
       if (n === undefined || kept === undefined) return undefined
@@ -248,7 +246,7 @@ export const makeRecordedCalls = (options: {
       for (const [base, count] of Object.entries(before)) counts.set(base, count)
       for (const key of left) if (isBefore(key, begunBefore(key), n, before)) left.delete(key)
       if (left.size === 0) options.onPassed()
-      return checkpointValue(run, n, kept as unknown as Kept, earlier)
+      return (await values.read(run, checkpointValueKey(n), kept as unknown as Kept, earlier)) ?? null
     }
   }
 }
@@ -258,15 +256,4 @@ const isBefore = (key: string, begun: Begun | undefined, n: number, counts: Chec
   if (begun !== undefined) return (begun.checkpoint ?? 0) < n
   const at = key.lastIndexOf("#")
   return at < 0 ? key in counts : Number(key.slice(at + 1)) <= (counts[key.slice(0, at)] ?? 0)
-}
-
-const assertRecordable = ({ kind, name }: Pick<Called, "kind" | "name">, output: Json | void) => {
-  if (output === undefined) return
-  assertJson(output, `${kind} "${name}": result`)
-  const units = JSON.stringify(output).length
-  if (units > MAX_VALUE_UNITS) {
-    throw new AgentError(
-      `the result of "${name}" has ${units} characters; at most ${MAX_VALUE_UNITS} are recorded: store it and return a reference`
-    )
-  }
 }

@@ -247,7 +247,7 @@ export const createConnection = (options: {
     close(link)
     if (link === next) {
       next = undefined
-      failed(failure("GATEWAY_UNAVAILABLE", `the gateway did not connect: ${message}`, true).error, retryAfterMillis)
+      failed(failure("GATEWAY_UNAVAILABLE", `gateway: ${message}`, true).error, retryAfterMillis)
     } else if (link === current) {
       current = undefined
       if (isOpen) tell("cut")

@@ -5,6 +5,7 @@
  * are called after each frame that changed it, at a cost that does not depend on the thread's length.
  */
 import type { Entry } from "../protocol/Entry.ts"
+import type { Custom } from "../protocol/Event.ts"
 import type { Failed } from "../protocol/Exchange.ts"
 import type { Fault } from "../protocol/Fault.ts"
 import type { View, ViewMessage, ViewPage } from "../protocol/View.ts"
@@ -111,6 +112,8 @@ export const follow = (options: {
       fold.apply(entry)
       // Only at such events is the view taken: each time, the next change copies what it changes.
       if (entry.events.some(({ type }) => type.startsWith("run."))) lookAtRuns()
+      // The thread's group has another name now. PROTOCOL.md#security
+      if (entry.events.some((event) => (event as Custom).name === ".grants")) watch.renew()
       for (const sink of sinks) sink(entry)
     }
   })
@@ -175,10 +178,7 @@ export const follow = (options: {
       const result = order.fetched(answer.page, now())
       if (result === "changed" || (answer.cut && result === "nothing")) return lose()
       changed = result === "applied"
-      if (changed && why === "silence" && isOpen() && ++missed >= 2) {
-        missed = 0
-        watch.renew()
-      }
+      if (changed && why === "silence" && isOpen() && ++missed > 1) watch.renew()
     } else {
       show(answer.page)
       order.reset(fold.view, now())
@@ -197,6 +197,8 @@ export const follow = (options: {
     lookAtRuns()
   }
   const lose = () => {
+    // Another history may have other groups.
+    watch.renew()
     order.lost(now())
     ahead = caught = false
     tellIfChanged()

@@ -1,9 +1,10 @@
 /**
- * `throughline/conformance`: the cases that every log and gateway has to pass, and wrappers that inject faults.
+ * `throughline/conformance`: the cases that every log, gateway and blob store has to pass, and wrappers that inject faults.
  *
  * Plain functions for any test runner: a case fails by throwing, or as an effect that fails, with a sentence that says
  * what was promised and what came.
  */
+export { blobCases, type BlobCase, type BlobEnv } from "./blobCases.ts"
 export { faultyGateway, type FaultyGateway, type GatewayFaults } from "./faultyGateway.ts"
 export { faultyLog, type FaultyLogOptions, type LogFault, type LogOperation } from "./faultyLog.ts"
 export { appliesTo, GatewayCaseFailed, type GatewayCase, type GatewayEnv, type RecordedCall } from "./gatewayCase.ts"

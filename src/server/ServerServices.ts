@@ -2,6 +2,8 @@
 import type { AccessService } from "../ports/Access.ts"
 import type { GatewayService } from "../ports/Gateway.ts"
 import type { AgentServices } from "../agent/AgentServices.ts"
+import type { Limiter } from "./limits.ts"
+import type { Admit } from "./admit.ts"
 
 export interface ServerServices extends AgentServices {
   readonly gateway: GatewayService
@@ -10,4 +12,7 @@ export interface ServerServices extends AgentServices {
   readonly origins: ReadonlySet<string>
   readonly grantMillis: number
   readonly reconnectSpreadMillis: number
+  readonly limiter: Limiter
+  /** Absent: every start that is authorized is admitted. */
+  readonly admit: Admit | undefined
 }

@@ -1,7 +1,5 @@
 /**
  * Who calls, and whether they may: asked on every call, deny unless allowed. PROTOCOL.md#security
- *
- * Threads of different tenants never meet: the tenant is part of every key, and comes from the verified principal.
  */
 import * as Effect from "effect/Effect"
 import { fault, type Fault } from "../protocol/Fault.ts"
@@ -10,9 +8,7 @@ import type { Action, Principal } from "../ports/Access.ts"
 import type { ThreadKey } from "../ports/ThreadLog.ts"
 import { notFound } from "./answer.ts"
 import type { ServerServices } from "./ServerServices.ts"
-
-const TENANT = /^[A-Za-z0-9_-]{1,64}$/
-const DEFAULT_TENANT = "main"
+import { keyOf, TENANT } from "./tenants.ts"
 
 export const authenticate = (services: ServerServices, request: Request): Effect.Effect<Principal, Fault> =>
   Effect.flatMap(services.access.authenticate(request), (principal) =>
@@ -27,9 +23,6 @@ const checkPrincipal = (principal: Principal): Effect.Effect<Principal, Fault> =
     : Effect.die(
         new TypeError("authenticate answered a principal whose id or tenant has characters that neither may have")
       )
-
-export const keyOf = (principal: Principal, thread: string): ThreadKey =>
-  `${principal.tenant ?? DEFAULT_TENANT}/${thread}`
 
 /** Answers the thread's key. Unknown and forbidden threads are told alike; what one may see but not do is `FORBIDDEN`. */
 export const permit = (

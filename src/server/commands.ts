@@ -22,6 +22,7 @@ import { enqueueAnswered } from "../agent/enqueue.ts"
 import { digestOf } from "../writer/digest.ts"
 import { check } from "../agent/standardSchema.ts"
 import type { Command, EmitCommand } from "../thread/command.ts"
+import { admitted } from "./admit.ts"
 import { checkAnswer } from "./answers.ts"
 import { permit } from "./caller.ts"
 import type { ServerServices } from "./ServerServices.ts"
@@ -71,6 +72,7 @@ export const startRun = (services: ServerServices, principal: Principal, name: s
       const { path } = input.fault
       return yield* Effect.fail({ ...input.fault, path: path === undefined ? "input" : `input.${path}` } as Fault)
     }
+    yield* admitted(services.admit, principal, name, start)
     const { offset } = yield* submit(services, thread, {
       type: "start",
       by: principal.id,

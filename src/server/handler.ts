@@ -7,11 +7,13 @@ import * as Effect from "effect/Effect"
 import { fault, type Fault } from "../protocol/Fault.ts"
 import { checkGrantRequest, checkInterrupt, checkPostMessage, checkStartRun } from "../protocol/guardRequest.ts"
 import type { Principal } from "../ports/Access.ts"
+import { ControlUnreadable } from "../thread/decide.ts"
 import { json, notFound, refuse } from "./answer.ts"
 import { readBody } from "./body.ts"
 import { authenticate } from "./caller.ts"
 import { interruptRun, postMessage, startRun } from "./commands.ts"
 import { grant } from "./grants.ts"
+import type { LimitKind } from "./limits.ts"
 import { readEntries, readViewPage } from "./reads.ts"
 import type { ServerServices } from "./ServerServices.ts"
 import { upstream } from "./upstream.ts"
@@ -28,6 +30,8 @@ interface Call {
 }
 interface Route {
   readonly method: "GET" | "POST"
+  /** What it takes of its sender's budget. */
+  readonly takes: readonly LimitKind[]
   readonly answer: (call: Call) => Effect.Effect<Response, Fault>
 }
 const asJson = <E>(answer: Effect.Effect<object, E>) => Effect.map(answer, (body) => json(body))
@@ -35,11 +39,13 @@ const asJson = <E>(answer: Effect.Effect<object, E>) => Effect.map(answer, (body
 const ROUTES: Readonly<Record<string, Route>> = {
   grants: {
     method: "POST",
+    takes: ["requests"],
     answer: ({ principal, request, services, thread }) =>
       asJson(Effect.flatMap(readBody(request, checkGrantRequest), (body) => grant(services, principal, thread, body)))
   },
   messages: {
     method: "POST",
+    takes: ["requests", "posts"],
     answer: ({ principal, request, services, thread }) =>
       asJson(
         Effect.flatMap(readBody(request, checkPostMessage), (body) => postMessage(services, principal, thread, body))
@@ -47,11 +53,13 @@ const ROUTES: Readonly<Record<string, Route>> = {
   },
   runs: {
     method: "POST",
+    takes: ["requests", "starts"],
     answer: ({ principal, request, services, thread }) =>
       asJson(Effect.flatMap(readBody(request, checkStartRun), (body) => startRun(services, principal, thread, body)))
   },
   interrupts: {
     method: "POST",
+    takes: ["requests", "interrupts"],
     answer: ({ principal, request, services, thread }) =>
       asJson(
         Effect.flatMap(readBody(request, checkInterrupt), (body) => interruptRun(services, principal, thread, body))
@@ -59,10 +67,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
   },
   entries: {
     method: "GET",
+    takes: ["requests", "replayBytes"],
     answer: ({ principal, query, services, thread }) => readEntries(services, principal, thread, query)
   },
   view: {
     method: "GET",
+    takes: ["requests", "replayBytes"],
     answer: ({ principal, query, services, thread }) => readViewPage(services, principal, thread, query)
   }
 }
@@ -77,7 +87,11 @@ export const handle = (services: ServerServices, request: Request): Effect.Effec
     Effect.catchDefect((defect) =>
       Effect.as(
         Effect.logError("request failed", defect),
-        refuse(fault("INTERNAL", "the request could not be handled"))
+        refuse(
+          defect instanceof ControlUnreadable
+            ? fault("STORE_CORRUPT", "the thread's log is damaged and is not served")
+            : fault("INTERNAL", "the request could not be handled")
+        )
       )
     )
   )
@@ -94,7 +108,11 @@ const route = (services: ServerServices, request: Request, url: URL): Effect.Eff
     return Effect.succeed(refuse(problem, { allow: `${found.method}, OPTIONS` }))
   }
   return authenticate(services, request).pipe(
-    Effect.flatMap((principal) => found.answer({ services, request, principal, thread, query: url.searchParams })),
+    Effect.flatMap((principal) => {
+      const limited = services.limiter.take(principal, found.takes)
+      if (limited !== undefined) return Effect.fail(limited)
+      return found.answer({ services, request, principal, thread, query: url.searchParams })
+    }),
     Effect.catch((problem) => Effect.succeed(refuse(problem)))
   )
 }

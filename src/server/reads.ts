@@ -12,7 +12,7 @@ import type { Principal } from "../ports/Access.ts"
 import type { LogError } from "../ports/LogError.ts"
 import type { Head } from "../ports/ThreadLog.ts"
 import { faultOf, readView } from "../writer/readView.ts"
-import { json, notFound, rawJson } from "./answer.ts"
+import { notFound, rawJson } from "./answer.ts"
 import { permit } from "./caller.ts"
 import type { ServerServices } from "./ServerServices.ts"
 
@@ -68,6 +68,7 @@ export const readEntries = (services: ServerServices, principal: Principal, name
       head: { offset: head.offset, id: head.id },
       more: last < head.offset
     })
+    services.limiter.spend(principal, "replayBytes", bodies.length)
     return rawJson(`${envelope.slice(0, -1)},"entries":[${bodies}]}`)
   })
 
@@ -80,7 +81,10 @@ export const readViewPage = (services: ServerServices, principal: Principal, nam
       return yield* Effect.fail(fault("BAD_ID", "before is not an id", { path: "before" }))
     const { view } = yield* orFault(readView(services.log, thread))
     const page = before === null ? pageOf(view) : olderThan(view, before)
-    return page === undefined ? yield* Effect.fail(notFound) : json({ ok: true, ...page })
+    if (page === undefined) return yield* Effect.fail(notFound)
+    const text = JSON.stringify({ ok: true, ...page })
+    services.limiter.spend(principal, "replayBytes", text.length)
+    return rawJson(text)
   })
 
 const sizeOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value))

@@ -33,6 +33,8 @@ export const upstream = (services: ServerServices, gatewayName: string, request:
 
 const handle = (services: ServerServices, event: UpstreamEvent): Effect.Effect<UpstreamReply> => {
   if (event.type !== "event") return Effect.succeed(undefined)
+  const limited = services.limiter.take(event.principal, ["requests", "interrupts"])
+  if (limited !== undefined) return Effect.succeed(failed(limited))
   if (event.name !== "interrupt") {
     return Effect.succeed(failed(fault("UNKNOWN_TYPE", "clients may send the event `interrupt`, nothing else")))
   }

@@ -63,7 +63,33 @@ export interface SweepCommand {
   readonly type: "sweep"
   readonly run: Id
 }
-export type Command = PostCommand | StartCommand | InterruptCommand | TakeCommand | EmitCommand | SweepCommand
+/** Access to the thread changed: its groups are named anew. */
+export interface RevokeCommand {
+  readonly type: "revoke"
+  /** The new generation is above this one, too: that of a log which was dropped. */
+  readonly above?: number
+}
+/** Entries are to lose their content. Notes `erased/…`. */
+export interface EraseCommand {
+  readonly type: "erase"
+  readonly by?: Id
+  readonly from: number
+  readonly to: number
+  readonly reason?: string
+  /** All that have content there, and those that called them. */
+  readonly runs: readonly Id[]
+  /** What stays of notes that will be deleted; those that exist already are left out. */
+  readonly kept: readonly { readonly key: string; readonly value: Json }[]
+}
+export type Command =
+  | PostCommand
+  | StartCommand
+  | InterruptCommand
+  | TakeCommand
+  | EmitCommand
+  | SweepCommand
+  | RevokeCommand
+  | EraseCommand
 
 /** The value of the note `ask/<run>/<ask>`: how the ask was decided, for ever. */
 export interface Decided {
@@ -100,6 +126,8 @@ export type CommandAnswer =
   | ({ readonly type: "emitted" } & MayEnqueue)
   /** The run was looked after; also what a take is told when the run ended instead, so that it does nothing. */
   | ({ readonly type: "swept" } & MayEnqueue)
+  | { readonly type: "revoked"; readonly generation: number }
+  | { readonly type: "erased" }
 
 /**
  * - `append`: these events, this control and these notes, in the entry that is being made

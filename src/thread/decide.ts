@@ -9,7 +9,9 @@ import type { Json, JsonObject } from "../protocol/Json.ts"
 import { MAX_CONTROL_BYTES } from "../protocol/Limits.ts"
 import { askKey, type Command, type DecideContext, type Decision } from "./command.ts"
 import { emptyControl, type Control } from "./control.ts"
+import { decideErase, erasedKey } from "./decideErase.ts"
 import { decideInterrupt } from "./decideInterrupt.ts"
+import { decideRevoke } from "./decideRevoke.ts"
 import { decideEmit, decideTake } from "./decideRun.ts"
 import { decidePost, decideStart } from "./decideStart.ts"
 import { decideSweep } from "./decideSweep.ts"
@@ -48,6 +50,10 @@ const dispatch = (control: Control, command: Command, context: DecideContext): D
       return decideEmit(control, command, context)
     case "sweep":
       return decideSweep(control, command, context)
+    case "revoke":
+      return decideRevoke(control, command)
+    case "erase":
+      return decideErase(control, command, context)
   }
 }
 
@@ -69,9 +75,12 @@ export const noteKeys = (command: Command): readonly string[] => {
         : [`run/${command.start.id}`, `message/${command.start.message.id}`]
     case "interrupt": {
       const { interrupt } = command
-      const keys = [`interrupt/${interrupt.id}`, `run/${interrupt.run}`]
+      const key = `interrupt/${interrupt.id}`
+      const keys = [key, erasedKey(key), `run/${interrupt.run}`]
       return interrupt.kind === "answer" ? [...keys, askKey(interrupt.run, interrupt.ask)] : keys
     }
+    case "erase":
+      return command.kept.map(({ key }) => key)
     default:
       return []
   }

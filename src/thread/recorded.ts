@@ -7,6 +7,7 @@ import { fault } from "../protocol/Fault.ts"
 import type { Json, JsonObject } from "../protocol/Json.ts"
 import { MAX_NOTE_BYTES } from "../protocol/Limits.ts"
 import type { CommandAnswer, DecideContext, Decision, Recorded } from "./command.ts"
+import { erasedKey } from "./decideErase.ts"
 import { answerAt, refuse } from "./transitions.ts"
 
 /** The note of an interrupt keeps the interrupt, so that a worker that was away can still read it. */
@@ -17,7 +18,7 @@ export const recordOf = (digest: string, offset: number, answer: CommandAnswer, 
 
 /** What the request with this key was told; `undefined` if it is new. */
 export const answeredBefore = (key: string, digest: string, context: DecideContext): Decision | undefined => {
-  const note = context.notes.get(key)
+  const note = context.notes.get(key) ?? context.notes.get(erasedKey(key))
   if (note === undefined) return undefined
   const recorded = decodeRecorded(note)
   if (recorded === undefined) return refuse(fault("STORE_CORRUPT", `the record of ${key} cannot be read`))

@@ -156,6 +156,7 @@ const consuming = Effect.fnUntraced(function* (options: {
     nextId: () => "id",
     now: () => START,
     fork: Effect.runForkWith(yield* Effect.context<never>()),
+    blobs: undefined,
     onDrain: () => () => {},
     drain: () => {},
     context: undefined

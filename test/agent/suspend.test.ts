@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as z from "zod"
+import { memoryBlobs, type MemoryBlobs } from "../../adapters/blobs/memory/blobs.ts"
 import type { Run } from "../../src/agent/Run.ts"
 import { OutcomeUnknown } from "../../src/agent/RunAborted.ts"
 import { flush, pass, passUntil } from "../writer/world.ts"
@@ -282,7 +283,7 @@ describe("checkpoints", () => {
         agentOf(
           "a",
           async (run) => {
-            let { at } = (run.resumedFrom() ?? { at: 0 }) as { at: number }
+            let { at } = ((await run.resumedFrom()) ?? { at: 0 }) as { at: number }
             await run.text(`from ${at} `)
             while (at < 3) {
               await run.tool("work", { at }, () => void did.push(`tool ${at}`))
@@ -325,6 +326,42 @@ describe("a steer for after the run", () => {
         view.runs[0]!.interrupts.map(({ state }) => state),
         ["applied"]
       )
+    })
+  )
+})
+
+describe("a result too large for notes", () => {
+  it.effect("goes to the blob store, comes back whole in another process, and is refused where there is none", () =>
+    Effect.gen(function* () {
+      const large = "The log is the truth. ".repeat(50_000)
+      let ran = 0
+      const agent = agentOf(
+        "a",
+        async (run) => {
+          const read = await run
+            .tool("read", {}, () => (ran++, large), { show: () => "shown" })
+            .catch((error: Error) => error.message)
+          return [read === large || read, await valueOf(run, "n")]
+        },
+        numbers
+      )
+      const blobs: MemoryBlobs = new Map()
+      const world = yield* makeBackends([agent], { blobs: memoryBlobs({ store: blobs }) })
+      yield* world.start("r", "a")
+      yield* ended(yield* world.work(world.second))
+      assert.strictEqual(blobs.size, 1)
+      assert.match([...blobs.keys()][0]!, /^main\/t1\//)
+      yield* answerNext(world, 1)
+      yield* ended(yield* world.work(world.first))
+      assert.strictEqual(ran, 1)
+      assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: [true, 1] }])
+
+      const poor = yield* makeBackends([agent])
+      yield* poor.start("r", "a")
+      yield* ended(yield* poor.work(poor.second))
+      yield* answerNext(poor, 1)
+      yield* ended(yield* poor.work(poor.first))
+      assert.match(JSON.stringify(poor.outcomes("r")), /return a reference/)
     })
   )
 })

@@ -11,6 +11,7 @@ import type { Run } from "../../src/agent/Run.ts"
 import { defineAgent } from "../../src/agent/defineAgent.ts"
 import type { Worked } from "../../src/agent/worker.ts"
 import { Access } from "../../src/ports/Access.ts"
+import type { BlobStore } from "../../src/ports/BlobStore.ts"
 import { Gateway } from "../../src/ports/Gateway.ts"
 import { Ids } from "../../src/ports/Ids.ts"
 import { JobQueue, QueueError, type Job } from "../../src/ports/JobQueue.ts"
@@ -29,6 +30,7 @@ export const makeBackends = Effect.fnUntraced(function* (
   options: {
     readonly processes?: number
     readonly subscribe?: boolean
+    readonly blobs?: Layer.Layer<BlobStore>
     readonly log?: (log: ThreadLogService) => ThreadLogService
   } = {}
 ) {
@@ -40,6 +42,7 @@ export const makeBackends = Effect.fnUntraced(function* (
   const queue = { lost: false }
   const principal = { id: "ann" }
   const ports = Layer.mergeAll(
+    options.blobs ?? Layer.empty,
     Layer.succeed(Gateway, recording.gateway),
     Layer.succeed(
       Access,

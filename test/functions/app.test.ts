@@ -14,16 +14,23 @@ beforeAll(async () => void (shipped = await ship()))
 afterAll(() => shipped.remove())
 
 describe("what is shipped", () => {
-  it("is the two bundles, their manifest and the host's settings, and nothing else", () => {
-    expect(shipped.files).toEqual(["dist/app.cjs", "dist/backend.cjs", "host.json", "package.json"])
+  it("is the four bundles, their manifest and the host's settings, and nothing else", () => {
+    expect(shipped.files).toEqual([
+      "dist/app.cjs",
+      "dist/backend.cjs",
+      "dist/blobs.cjs",
+      "dist/identity.cjs",
+      "host.json",
+      "package.json"
+    ])
   })
 
   it("holds no log and no queue that a deployed app must not use", () => {
     const inputs = [...shipped.bundles.app.inputs, ...shipped.bundles.backend.inputs]
-    expect(inputs.filter((path) => /adapters\/(logs|queues)\/azure-/.test(path))).not.toEqual([])
+    expect(inputs.filter((path) => /adapters\/(blobs|logs|queues)\/azure-/.test(path))).not.toEqual([])
     expect(
       inputs.filter((path) =>
-        /adapters\/[^/]+\/(memory|sqlite|ws)\/|src\/(emulator|testing|conformance|cli)\//.test(path)
+        /adapters\/[^/]+\/(memory|sqlite|files|ws)\/|src\/(emulator|testing|conformance|cli)\//.test(path)
       )
     ).toEqual([])
     const text = ["app", "backend"]
@@ -33,9 +40,21 @@ describe("what is shipped", () => {
   })
 
   it("loads nothing from outside but Node's own modules and the host's", () => {
-    const { app, backend } = shipped.bundles
+    const { app, backend, blobs, identity } = shipped.bundles
     expect(app.outside.filter((name) => !builtIn(name)).sort()).toEqual(["./backend.cjs", "@azure/functions-core"])
-    expect(backend.outside.filter((name) => !builtIn(name) && !OPTIONAL.includes(name))).toEqual([])
+    expect(backend.outside.filter((name) => !builtIn(name) && !OPTIONAL.includes(name)).sort()).toEqual([
+      "./blobs.cjs",
+      "./identity.cjs"
+    ])
+    expect([...blobs.outside, ...identity.outside].filter((name) => !builtIn(name))).toEqual([])
+  })
+
+  it("keeps blobs and what makes an identity's tokens out of what other calls load", () => {
+    const { app, backend, blobs, identity } = shipped.bundles
+    const late = (path: string) => /node_modules\/@azure\/(identity|msal-|storage-blob)/.test(path)
+    expect(identity.inputs.filter(late)).not.toEqual([])
+    expect(blobs.inputs.filter(late)).not.toEqual([])
+    expect([...app.inputs, ...backend.inputs].filter(late)).toEqual([])
   })
 
   it("keeps the backend and the vendors' libraries out of what a cold start loads", () => {
@@ -92,6 +111,13 @@ const complete = {
   THROUGHLINE_ACCESS: "development",
   AZURE_FUNCTIONS_ENVIRONMENT: "Development"
 }
+const identity = {
+  WebPubSubConnectionString__serviceUri: "https://canary.webpubsub.azure.com",
+  AzureWebJobsStorage__accountName: "canaryaccount",
+  THROUGHLINE_SECRET: "canary-secret-0123456789-0123456789",
+  THROUGHLINE_ACCESS: "development",
+  AZURE_FUNCTIONS_ENVIRONMENT: "Development"
+}
 
 describe("the app", () => {
   const hosts: Host[] = []
@@ -105,7 +131,8 @@ describe("the app", () => {
   })
 
   it("registers its four functions without a single setting", async () => {
-    const { functions, required, warnings } = await (await start({})).loaded()
+    const { files, functions, required, warnings } = await (await start({})).loaded()
+    expect(files).toEqual(["dist/app.cjs"])
     const bindings = Object.fromEntries(
       functions.map(({ name, bindings: all }) => [
         name,
@@ -139,8 +166,8 @@ describe("the app", () => {
     expect(Object.values(work?.bindings ?? {})).toMatchObject([{ type: "queueTrigger", queueName: "other-jobs" }])
   })
 
-  const without = (name: keyof typeof complete) =>
-    Object.fromEntries(Object.entries(complete).filter(([key]) => key !== name))
+  const without = (name: string, settings: Readonly<Record<string, string>> = complete) =>
+    Object.fromEntries(Object.entries(settings).filter(([key]) => key !== name))
   const cases: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
     ["no WebPubSubConnectionString", without("WebPubSubConnectionString"), /WebPubSubConnectionString is missing/],
     [
@@ -162,6 +189,46 @@ describe("the app", () => {
       /THROUGHLINE_ACCESS is not right/
     ],
     ["development outside Development", without("AZURE_FUNCTIONS_ENVIRONMENT"), /THROUGHLINE_ACCESS is development/],
+    [
+      "a wrong THROUGHLINE_CONTAINER",
+      { ...complete, THROUGHLINE_CONTAINER: "Canary" },
+      /THROUGHLINE_CONTAINER is not right/
+    ],
+    ["a wrong THROUGHLINE_QUEUE", { ...complete, THROUGHLINE_QUEUE: "Canary" }, /THROUGHLINE_QUEUE is not right/],
+    ["an identity without a secret", without("THROUGHLINE_SECRET", identity), /THROUGHLINE_SECRET is missing/],
+    [
+      "an identity with a short secret",
+      { ...identity, THROUGHLINE_SECRET: "canary" },
+      /THROUGHLINE_SECRET is not right/
+    ],
+    [
+      "a wrong WebPubSubConnectionString__serviceUri",
+      { ...identity, WebPubSubConnectionString__serviceUri: "http://canary" },
+      /WebPubSubConnectionString__serviceUri is not right/
+    ],
+    [
+      "a wrong AzureWebJobsStorage__accountName",
+      { ...identity, AzureWebJobsStorage__accountName: "canary-name" },
+      /AzureWebJobsStorage__accountName is not right/
+    ],
+    [
+      "one storage service of three",
+      {
+        ...without("AzureWebJobsStorage__accountName", identity),
+        AzureWebJobsStorage__queueServiceUri: "https://canary"
+      },
+      /AzureWebJobsStorage__tableServiceUri is missing/
+    ],
+    [
+      "a wrong AzureWebJobsStorage__clientId",
+      { ...identity, AzureWebJobsStorage__clientId: "canary" },
+      /AzureWebJobsStorage__clientId is not right/
+    ],
+    [
+      "another AzureWebJobsStorage__credential",
+      { ...identity, AzureWebJobsStorage__credential: "canary" },
+      /AzureWebJobsStorage__credential is not right/
+    ],
     ["easy-auth that is off", { ...complete, THROUGHLINE_ACCESS: "easy-auth" }, /THROUGHLINE_ACCESS is easy-auth/]
   ]
   it.each(cases)("with %s lets nobody in, and its log names the setting", async (_case, settings, expected) => {
@@ -188,6 +255,7 @@ describe("the app", () => {
     expect(body).not.toMatch(STACK)
     expect((await host.runTimer("sweep")).error).toMatch(/log did not answer/)
     expect(host.logs.join("\n") + host.output()).toMatch(/ECONNREFUSED/)
+    expect((await host.loaded()).files).toEqual(["dist/app.cjs", "dist/backend.cjs"])
     expect(body + host.logs.join("\n") + host.output()).not.toMatch(SECRET)
   })
 })

@@ -31,8 +31,15 @@ export interface Host {
   /** What the worker wrote to its standard streams. */
   readonly output: () => string
   readonly runTimer: (name: string) => Promise<Answer>
-  /** Hands messages of the queue to the function, several at once, until it is stopped. A failed one comes again. */
-  readonly startQueue: (name: string) => { readonly failures: readonly string[]; readonly stop: () => Promise<void> }
+  /**
+   * Hands messages of the queue to the function, several at once, until it is stopped. A failed one comes again after the
+   * host's `visibilityTimeout`, or at once where the test is in a `hurry`; at its `maxDequeueCount`-th failure it goes to
+   * the poison queue.
+   */
+  readonly startQueue: (
+    name: string,
+    hurry?: boolean
+  ) => { readonly failures: readonly string[]; readonly stop: () => Promise<void> }
   readonly close: () => Promise<void>
 }
 export interface HostOptions {
@@ -41,7 +48,7 @@ export interface HostOptions {
   readonly settings: Readonly<Record<string, string>>
 }
 interface HostFile {
-  readonly extensions: { readonly queues: { readonly visibilityTimeout: string } }
+  readonly extensions: { readonly queues: { readonly visibilityTimeout: string; readonly maxDequeueCount: number } }
 }
 const seconds = (span: string): number => span.split(":").reduce((sum, part) => sum * 60 + Number(part), 0)
 const triggerOf = ({ bindings }: Metadata) => {
@@ -139,12 +146,14 @@ export const startHost = async ({ folder, settings }: HostOptions): Promise<Host
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
 
   const deliver: Host["deliver"] = (name, text) => call(name, { [find(name).binding]: { string: text } })
-  const startQueue: Host["startQueue"] = (name) => {
+  const startQueue: Host["startQueue"] = (name, hurry = false) => {
     const { trigger } = find(name)
     const { queues } = (JSON.parse(readFileSync(join(folder, "host.json"), "utf8")) as HostFile).extensions
     const connection = settings[String(trigger["connection"])] ?? ""
     const queueName = String(trigger["queueName"])
     const queue = new QueueClient(connection, queueName)
+    const poison = new QueueClient(connection, `${queueName}-poison`)
+    const hiddenSeconds = hurry ? 0 : seconds(queues.visibilityTimeout)
     const working = new Set<Promise<void>>()
     const failures: string[] = []
     let stopped = false
@@ -153,13 +162,18 @@ export const startHost = async ({ folder, settings }: HostOptions): Promise<Host
         const found = await queue
           .receiveMessages({ numberOfMessages: 16, visibilityTimeout: HIDDEN_SECONDS })
           .catch(() => undefined)
-        for (const { messageId, messageText, popReceipt } of found?.receivedMessageItems ?? []) {
+        for (const { dequeueCount, messageId, messageText, popReceipt } of found?.receivedMessageItems ?? []) {
           const work = (async () => {
             const { error } = await deliver(name, messageText)
             if (error === undefined) await queue.deleteMessage(messageId, popReceipt)
             else {
               failures.push(error)
-              await queue.updateMessage(messageId, popReceipt, undefined, seconds(queues.visibilityTimeout))
+              if (dequeueCount < queues.maxDequeueCount) {
+                return void (await queue.updateMessage(messageId, popReceipt, undefined, hiddenSeconds))
+              }
+              await poison.createIfNotExists()
+              await poison.sendMessage(messageText)
+              await queue.deleteMessage(messageId, popReceipt)
             }
           })()
           working.add(work)

@@ -212,6 +212,45 @@ describe.skipIf(!hasAzurite())("the functions app, on emulator and Azurite", () 
       await working.stop()
     }, 40_000)
 
+    it("puts away a message that no handler can work on, and the log makes the run good when one can", async () => {
+      const thread = open()
+      const run = await start(thread)
+      // a deployment without one of its settings: every call of it fails
+      const broken = await startApp({ AZURE_FUNCTIONS_ENVIRONMENT: "Development" })
+      const poison = new QueueClient(storage, `${QUEUE}-poison`)
+      try {
+        const failing = broken.startQueue("work", true)
+        await expect
+          .poll(async () => (await poison.exists()) && (await poison.peekMessages()).peekedMessageItems.length, {
+            timeout: 20_000
+          })
+          .toBe(1)
+        await failing.stop()
+        expect(failing.failures).toHaveLength(10)
+        expect(new Set(failing.failures.map((failure) => /THROUGHLINE_ACCESS is missing/.test(failure)))).toEqual(
+          new Set([true])
+        )
+        expect((await queue.getProperties()).approximateMessagesCount).toBe(0)
+        const [put] = (await poison.receiveMessages()).receivedMessageItems
+        expect(JSON.parse(put?.messageText ?? "")).toEqual({ thread: `main/${thread.thread}`, run, epoch: 1 })
+        expect((await broken.runTimer("sweep")).error).toMatch(/THROUGHLINE_ACCESS/)
+      } finally {
+        await broken.close()
+      }
+      // the run's time to be taken has to pass; the host's timer would come every 15 s
+      for (let jobs = 0; jobs === 0; jobs = (await queue.getProperties()).approximateMessagesCount ?? 0) {
+        expect((await host.runTimer("sweep")).error).toBeUndefined()
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+      const working = host.startQueue("work")
+      expect(runOf(await finished(thread, run), run)).toMatchObject({ epoch: 1, outcome: { type: "completed" } })
+      await working.stop()
+      // what was put away is a hint like any other: given back, it takes nothing
+      expect(
+        await host.deliver("work", JSON.stringify({ thread: `main/${thread.thread}`, run, epoch: 1 }))
+      ).toMatchObject({ returnValue: null })
+    }, 60_000)
+
     it("refuses an upstream call without the function's key, and one without a signature", async () => {
       await expect(emulator.setEventHandlers(HUB, [eventHandler(host, "guessed")])).rejects.toThrow(/OPTIONS/)
       await emulator.setEventHandlers(HUB, [eventHandler(host)])

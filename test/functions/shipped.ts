@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join, matchesGlob } from "node:path"
 import { fileURLToPath } from "node:url"
-import { buildFunctions, type Bundle } from "../../scripts/build-functions.mjs"
+import { buildFunctions } from "../../scripts/build-functions.mjs"
 
 const source = fileURLToPath(new URL("../../functions", import.meta.url))
 
@@ -14,7 +14,7 @@ export interface Shipped {
   readonly folder: string
   /** Every file in it, with `/`, sorted. */
   readonly files: readonly string[]
-  readonly bundles: { readonly app: Bundle; readonly backend: Bundle }
+  readonly bundles: Awaited<ReturnType<typeof buildFunctions>>
   readonly remove: () => void
 }
 

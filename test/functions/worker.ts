@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs"
 import Module, { createRequire } from "node:module"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 
 export interface Metadata {
   readonly name: string
@@ -40,6 +40,8 @@ export interface Loaded {
   readonly functions: readonly Metadata[]
   /** What the app asked Node for, with the answer of the core module left out. */
   readonly required: readonly string[]
+  /** Files of the app that Node has loaded until now, relative to its folder. */
+  readonly files: readonly string[]
   readonly warnings: readonly string[]
   /** From before `main` was loaded until its functions were registered. */
   readonly loadMillis: number
@@ -84,6 +86,7 @@ const core = {
 }
 const hooked = Module as unknown as {
   _load: (request: string, parent: { filename?: string } | undefined, isMain: boolean) => unknown
+  readonly _cache: Readonly<Record<string, unknown>>
 }
 const load = hooked._load
 hooked._load = (request, parent, isMain) => {
@@ -122,6 +125,10 @@ process.on("message", (message: Call | "loaded") => {
   const loaded: Loaded = {
     functions: [...functions.values()].map(({ metadata }) => metadata),
     required: [...required].sort(),
+    files: Object.keys(hooked._cache)
+      .filter((path) => path.startsWith(folder))
+      .map((path) => relative(folder, path))
+      .sort(),
     warnings,
     loadMillis
   }

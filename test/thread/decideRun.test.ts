@@ -287,6 +287,7 @@ describe("reading", () => {
     ])
     expect(noteKeys({ type: "interrupt", by: "a", interrupt: cancel("i", "r"), digest: "" })).toEqual([
       "interrupt/i",
+      "erased/interrupt/i",
       "run/r"
     ])
     expect(noteKeys({ type: "sweep", run: "r" })).toEqual([])

@@ -69,7 +69,9 @@ const parseConnectionString = (text: string): { endpoint: string; key: string } 
   if (!host || !key) {
     throw new TypeError("connectionString must have Endpoint=… and AccessKey=…; copy it from Keys in the Azure portal")
   }
-  const url = new URL(httpUrl(/^https?:\/\//i.test(host) ? host : `https://${host}`, "Endpoint of connectionString"))
+  const url = new URL(
+    httpUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(host) ? host : `https://${host}`, "Endpoint of connectionString")
+  )
   const port = fields.get("port")
   if (port) url.port = port
   return { endpoint: url.origin, key }

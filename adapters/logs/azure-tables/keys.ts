@@ -5,12 +5,12 @@
  * `[A-Za-z0-9._-]` is escaped, and what is too long ends in its hash. In a thread's partition the rows sort as
  *
  *     e<generation><offset>                       entries
+ *     g<generation>                               up to where entries were trimmed
  *     h                                           the head
  *     i<generation><offset>.<save>.<chunk>        snapshots
  *     n<generation><key>                          notes
- *     t<generation>                               up to where entries were trimmed
  *
- * so that one range query reads entries and then the head, or the head and then the snapshot. `drop` begins the
+ * so that one range query reads entries, what became of those before them, and the head, or the head and the snapshot. `drop` begins the
  * next generation by replacing the head, in one step; rows of earlier generations are never read again.
  */
 import { createHash } from "node:crypto"
@@ -49,4 +49,6 @@ export const noteRange = (generation: number, prefix: string): readonly [from: s
   const start = `n${padded(generation, 8)}${escape(prefix).slice(0, HASHED_PREFIX)}`
   return [start, `${start}\u007f`]
 }
-export const trimKey = (generation: number): string => `t${padded(generation, 8)}`
+export const trimKey = (generation: number): string => `g${padded(generation, 8)}`
+/** Sorts before every trim and the head, and after every entry. */
+export const AFTER_ENTRIES_KEY = "f"

@@ -15,18 +15,12 @@ import { DUE_PARTITION, HEAD_KEY, partitionOf } from "./keys.ts"
 import { readEntries, readNote, readNotes, readRecord } from "./reads.ts"
 import { asciiJson, corrupt } from "./rows.ts"
 import { findSnapshot, saveSnapshot, toSnapshot } from "./snapshots.ts"
-import { openTable, unavailable } from "./table.ts"
-import type { Table, TableConnection } from "./table.ts"
+import { unavailable } from "./failures.ts"
+import { checkSettings, type TableConnection, type TablesLogOptions } from "./settings.ts"
+import { openTable, type Table } from "./table.ts"
 import { appendEntry, dropThread, eraseEntries, trimEntries } from "./writes.ts"
 
-export interface TablesLogOptions {
-  /** Letters and digits, 3 to 63. Default `throughline`. */
-  readonly table?: string
-  /** Creates the table at the first use, if it is not there. Default `true`. */
-  readonly create?: boolean
-  /** How long one request may take. Default 10,000. */
-  readonly timeoutMillis?: number
-}
+export type { TableConnection, TablesLogOptions } from "./settings.ts"
 
 const make = (table: Table, now: () => number): ThreadLogService => {
   const attempt = <A>(
@@ -91,11 +85,9 @@ const make = (table: Table, now: () => number): ThreadLogService => {
   }
 }
 
-/** A log in one table of an Azure Storage account, or of Azurite. Throws a `TypeError` for what cannot be a connection string. */
+/** A log in one table of an Azure Storage account, or of Azurite. Throws a `TypeError` that names a wrong option. */
 export const tablesLog = (connection: TableConnection, options: TablesLogOptions = {}): Layer.Layer<ThreadLog> => {
-  if ("connectionString" in connection && !/=/.test(connection.connectionString)) {
-    throw new TypeError("connectionString must be that of a storage account: Name=value; pairs")
-  }
+  checkSettings(connection, options)
   return Layer.sync(ThreadLog, () => {
     const { create = true, table = "throughline", timeoutMillis = 10_000 } = options
     const clock = serviceClock()

@@ -5,9 +5,20 @@
  * ever dropped) and ask again when the head that came with the answer says otherwise.
  */
 import { LogError, LogUnavailable, OffsetExpired } from "../../../src/ports/LogError.ts"
-import type { Note, ReadOptions, ReadResult, StoredEntry } from "../../../src/ports/ThreadLog.ts"
+import type { Note, ReadOptions, ReadResult } from "../../../src/ports/ThreadLog.ts"
 import type { Json } from "../../../src/protocol/Json.ts"
-import { AFTER_HEAD_KEY, entryKey, HEAD_KEY, isOf, noteKey, noteRange, offsetOf, partitionOf, trimKey } from "./keys.ts"
+import {
+  AFTER_ENTRIES_KEY,
+  AFTER_HEAD_KEY,
+  entryKey,
+  HEAD_KEY,
+  isOf,
+  noteKey,
+  noteRange,
+  offsetOf,
+  partitionOf,
+  trimKey
+} from "./keys.ts"
 import { corrupt, toEntry, toNote, toRecord } from "./rows.ts"
 import type { ThreadRecord } from "./rows.ts"
 import type { Entity, Table } from "./table.ts"
@@ -40,6 +51,7 @@ const inGeneration = async <A>(
   })
 }
 
+/** One range query reads to the head; one that ends before it is followed by a second, for head and trim. */
 export const readEntries = async (
   table: Table,
   signal: AbortSignal,
@@ -48,64 +60,63 @@ export const readEntries = async (
   options: ReadOptions,
   now: () => number
 ): Promise<ReadResult> => {
-  const partition = partitionOf(thread)
   const { record, result } = await inGeneration("read", async (generation) => {
-    const page = await collect(table, signal, thread, generation, after, options)
-    const record =
-      page.head === undefined
-        ? await readRecord(table, signal, "read", thread, now)
-        : toRecord("read", thread, page.head, now())
-    return { record, result: page }
+    const page = await collect(table, signal, partitionOf(thread), generation, after, options)
+    return { record: toRecord("read", thread, page.head, now()), result: page }
   })
-  const { head, generation } = record
+  const { head } = record
+  const { cut, gap, rows, trimmed } = result
   if (after >= head.offset) return { entries: [], head }
-  if (result.first !== after + 1) {
-    const marker = await table.get(signal, partition, trimKey(generation))
-    const trimmed = Number(marker?.["to"] ?? 0)
-    if (trimmed > after)
-      throw new LogError({ operation: "read", reason: new OffsetExpired({ firstOffset: trimmed + 1 }) })
-    throw corrupt("read", thread, after + 1, "the entry is missing")
-  }
-  const last = result.entries.at(-1)
-  if (result.head !== undefined && !result.cut && (last?.offset !== head.offset || last.id !== head.id)) {
+  // Rows that a trim has not deleted yet, or deleted while they were read, are trimmed all the same.
+  if (trimmed > after)
+    throw new LogError({ operation: "read", reason: new OffsetExpired({ firstOffset: trimmed + 1 }) })
+  if (gap || rows.length === 0) throw corrupt("read", thread, after + rows.length + 1, "the entry is missing")
+  const entries = rows.map((row, n) => toEntry("read", thread, row, after + 1 + n))
+  const last = entries.at(-1)
+  if (!cut && (last?.offset !== head.offset || last.id !== head.id)) {
     throw corrupt("read", thread, head.offset, "the head names another entry than the newest")
   }
-  return { entries: result.entries, head }
+  return { entries, head }
 }
 const collect = async (
   table: Table,
   signal: AbortSignal,
-  thread: string,
+  partition: string,
   generation: number,
   after: number,
   { limit, maxBytes }: ReadOptions
 ) => {
-  const entries: StoredEntry[] = []
-  let first: number | undefined
-  let head: Entity | undefined
+  const rows: Entity[] = []
+  /** Whether the entries are not all that there are. */
   let cut = false
+  let gap = false
   let bytes = 0
-  const from = entryKey(generation, after + 1)
-  // One row more than wanted: it is the head when these are the last entries.
-  for await (const page of table.pages(signal, partitionOf(thread), from, AFTER_HEAD_KEY, Math.max(1, limit) + 1)) {
-    for (const row of page) {
-      const rowKey = String(row.rowKey)
-      if (rowKey === HEAD_KEY) head = row
-      else if (!isOf(rowKey, generation)) cut = true
-      else if (!cut) {
-        first ??= offsetOf(rowKey)
-        if (first !== after + 1) cut = true
-        else {
-          const entry = toEntry("read", thread, row, first + entries.length)
-          bytes += Buffer.byteLength(entry.body)
-          cut = entries.length >= limit || (bytes > maxBytes && entries.length > 0)
-          if (!cut) entries.push(entry)
-        }
-      }
+  let head: Entity | undefined
+  let trimmed = 0
+  const take = (row: Entity): void => {
+    const rowKey = String(row.rowKey)
+    if (rowKey === HEAD_KEY) head = row
+    else if (rowKey === trimKey(generation)) trimmed = Number(row["to"])
+    else if (cut || rowKey >= AFTER_ENTRIES_KEY) return
+    // What lies behind is another generation's: the head will say so.
+    else if (!isOf(rowKey, generation)) cut = true
+    else if (offsetOf(rowKey) !== after + 1 + rows.length) cut = gap = true
+    else {
+      bytes += Number(row["bytes"])
+      cut = rows.length >= limit || (bytes > maxBytes && rows.length > 0)
+      if (!cut) rows.push(row)
     }
+  }
+  const from = entryKey(generation, after + 1)
+  // Two rows more than wanted: trim and head are there when these are the last entries.
+  for await (const page of table.pages(signal, partition, from, AFTER_HEAD_KEY, Math.max(1, limit) + 2)) {
+    page.forEach(take)
     if (cut) break
   }
-  return { entries, first, head, cut }
+  if (cut && head === undefined) {
+    for (const row of await table.range(signal, partition, AFTER_ENTRIES_KEY, AFTER_HEAD_KEY)) take(row)
+  }
+  return { rows, head, trimmed, gap, cut }
 }
 
 export const readNote = async (

@@ -149,7 +149,7 @@ export const wireBytes = (entity: NewEntity): number => {
   let bytes = 1_024
   for (const value of Object.values(entity)) {
     if (value instanceof Uint8Array) bytes += Math.ceil(value.length / 3) * 4 + 64
-    else if (typeof value === "string") bytes += Buffer.byteLength(value) + 64
+    else if (typeof value === "string") bytes += Buffer.byteLength(JSON.stringify(value)) + 64
   }
   return bytes
 }

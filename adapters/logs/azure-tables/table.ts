@@ -1,19 +1,12 @@
 /**
  * One Azure table as promises: range queries, point reads and entity group transactions, each with a time limit.
  *
- * The SDK's retries are off: a retried batch that was already committed would report a conflict. Every answer
- * is judged by the functions here; nothing else looks at status codes.
+ * The SDK's retries are off: a retried batch that was already committed would report a conflict.
  */
 import type { TableClient, TableEntity, TableEntityResult, TransactionAction } from "@azure/data-tables"
-import type { TokenCredential } from "@azure/core-auth"
-import { LogError, LogUnavailable } from "../../../src/ports/LogError.ts"
 import type { ServiceClock } from "./clock.ts"
-
-export type TableConnection =
-  /** With an account key. */
-  | { readonly connectionString: string }
-  /** `https://<account>.table.core.windows.net`, and a managed identity or any other token. */
-  | { readonly url: string; readonly credential: TokenCredential }
+import { isNotFound } from "./failures.ts"
+import type { TableConnection } from "./settings.ts"
 
 export type Entity = TableEntityResult<Readonly<Record<string, unknown>>>
 export type NewEntity = TableEntity<Record<string, string | number | Uint8Array>>
@@ -21,28 +14,6 @@ export type NewEntity = TableEntity<Record<string, string | number | Uint8Array>
 export const MAX_ACTIONS = 100
 export const MAX_BATCH_BYTES = 4 * 1024 * 1024
 const PAGE_ROWS = 1_000
-
-const statusOf = (cause: unknown): number | undefined =>
-  typeof cause === "object" && cause !== null && "statusCode" in cause && typeof cause.statusCode === "number"
-    ? cause.statusCode
-    : undefined
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : "")
-/** Azurite gives table errors no code: only the status is sure. */
-export const isConflict = (cause: unknown): boolean => [404, 409, 412].includes(statusOf(cause) ?? 0)
-/** The batch failed at its second operation: the head was as expected, the entry was there already. */
-export const isEntryThere = (cause: unknown): boolean => statusOf(cause) === 409 && messageOf(cause).startsWith("1:")
-export const isTooLarge = (cause: unknown): boolean => statusOf(cause) === 413
-
-export const unavailable = (operation: string, cause: unknown): LogError => {
-  if (cause instanceof LogError) return cause
-  const response = typeof cause === "object" && cause !== null && "response" in cause ? cause.response : undefined
-  const seconds = Number(
-    (response as { headers?: { get(name: string): string | undefined } } | undefined)?.headers?.get("retry-after") ??
-      Number.NaN
-  )
-  const wait = Number.isFinite(seconds) ? { retryAfterMillis: seconds * 1000 } : {}
-  return new LogError({ operation, reason: new LogUnavailable({ ...wait, cause }) })
-}
 
 /** Nothing is loaded or asked before the first use, so that a cold function answers fast what needs no log. */
 export const openTable = (
@@ -96,7 +67,7 @@ export const openTable = (
       throw cause
     }))
 
-  /** Rows of a partition with `from <= row key < before`, in order; one request per page. */
+  /** Rows of a partition with `from <= row key < before`, in order; one request per page, each with its own time. */
   async function* pages(
     signal: AbortSignal,
     partition: string,
@@ -109,8 +80,41 @@ export const openTable = (
       filter: `PartitionKey eq '${partition}' and RowKey ge '${from}' and RowKey lt '${before}'`,
       ...(select === undefined ? {} : { select: ["PartitionKey", "RowKey", ...select] })
     }
-    const query = (await client()).listEntities<Record<string, unknown>>({ queryOptions, ...limited(signal) })
-    for await (const page of query.byPage({ maxPageSize: Math.min(rows, PAGE_ROWS) })) yield page as readonly Entity[]
+    const opened = await client()
+    let continuationToken: string | undefined
+    do {
+      const found = await opened
+        .listEntities<Record<string, unknown>>({ queryOptions, ...limited(signal) })
+        .byPage({
+          maxPageSize: Math.min(rows, PAGE_ROWS),
+          ...(continuationToken === undefined ? {} : { continuationToken })
+        })
+        .next()
+      if (found.done === true) return
+      yield found.value as readonly Entity[]
+      continuationToken = found.value.continuationToken
+    } while (continuationToken !== undefined)
+  }
+  /** Deletes rows in as few batches as possible; rows that are gone already are not missed. */
+  const removeAll = async (signal: AbortSignal, partition: string, rowKeys: readonly string[]): Promise<void> => {
+    const opened = await client()
+    for (let start = 0; start < rowKeys.length; start += MAX_ACTIONS) {
+      const batch = rowKeys.slice(start, start + MAX_ACTIONS)
+      try {
+        await opened.submitTransaction(
+          batch.map((rowKey) => ["delete", { partitionKey: partition, rowKey }]),
+          limited(signal)
+        )
+      } catch (cause) {
+        if (!isNotFound(cause)) throw cause
+        // Someone else deletes the same rows; a batch is all or nothing, so go on one by one.
+        for (const rowKey of batch) {
+          await opened.deleteEntity(partition, rowKey, limited(signal)).catch((single: unknown) => {
+            if (!isNotFound(single)) throw single
+          })
+        }
+      }
+    }
   }
   return {
     pages,
@@ -129,7 +133,7 @@ export const openTable = (
       try {
         return await (await client()).getEntity<Record<string, unknown>>(partition, row, limited(signal))
       } catch (cause) {
-        if (statusOf(cause) === 404) return undefined
+        if (isNotFound(cause)) return undefined
         throw cause
       }
     },
@@ -140,7 +144,7 @@ export const openTable = (
       try {
         await (await client()).deleteEntity(partition, row, limited(signal))
       } catch (cause) {
-        if (statusOf(cause) !== 404) throw cause
+        if (!isNotFound(cause)) throw cause
       }
     },
     /** All or nothing; answers the ETag of the first operation's row. */
@@ -148,25 +152,17 @@ export const openTable = (
       const { subResponses } = await (await client()).submitTransaction(actions, limited(signal))
       return subResponses[0]?.etag?.trim()
     },
-    /** Deletes rows in as few batches as possible; rows that are gone already are not missed. */
-    removeAll: async (signal: AbortSignal, partition: string, rowKeys: readonly string[]): Promise<void> => {
-      const opened = await client()
-      for (let start = 0; start < rowKeys.length; start += MAX_ACTIONS) {
-        const batch = rowKeys.slice(start, start + MAX_ACTIONS)
-        try {
-          await opened.submitTransaction(
-            batch.map((rowKey) => ["delete", { partitionKey: partition, rowKey }]),
-            limited(signal)
-          )
-        } catch (cause) {
-          if (statusOf(cause) !== 404) throw cause
-          // Someone else deletes the same rows; a batch is all or nothing, so go on one by one.
-          for (const rowKey of batch) {
-            await opened.deleteEntity(partition, rowKey, limited(signal)).catch((single: unknown) => {
-              if (statusOf(single) !== 404) throw single
-            })
-          }
-        }
+    removeAll,
+    /** Deletes the rows of a range, page by page from its beginning, and of those the ones that `which` takes. */
+    removeRange: async (
+      signal: AbortSignal,
+      partition: string,
+      from: string,
+      before: string,
+      which: (rowKey: string) => boolean = () => true
+    ): Promise<void> => {
+      for await (const page of pages(signal, partition, from, before, PAGE_ROWS, [])) {
+        await removeAll(signal, partition, page.map((row) => String(row.rowKey)).filter(which))
       }
     }
   }

@@ -2,15 +2,18 @@
  * Writing a thread to Azure Tables: head, entry and notes in one entity group transaction on the head's ETag.
  */
 import type { TransactionAction } from "@azure/data-tables"
-import { LogError, LogUnavailable } from "../../../src/ports/LogError.ts"
+import { LogError, LogUnavailable, RecordTooLarge } from "../../../src/ports/LogError.ts"
 import type { Append, AppendResult, StoredEntry } from "../../../src/ports/ThreadLog.ts"
 import { indexDue } from "./due.ts"
 import { AFTER_HEAD_KEY, DUE_PARTITION, entryKey, HEAD_KEY, noteKey, offsetOf, partitionOf, trimKey } from "./keys.ts"
 import { readRecord } from "./reads.ts"
 import { corrupt, ensureFits, entryEntity, fromTag, headEntity, noteEntity, toEntry, toTag, wireBytes } from "./rows.ts"
 import { findSnapshot, snapshotOffset } from "./snapshots.ts"
-import { batches, isConflict, isEntryThere, isTooLarge, MAX_ACTIONS, MAX_BATCH_BYTES } from "./table.ts"
+import { isConflict, isEntryThere, isTooLarge } from "./failures.ts"
+import { batches, MAX_ACTIONS, MAX_BATCH_BYTES } from "./table.ts"
 import type { NewEntity, Table } from "./table.ts"
+
+const MAX_ATTEMPTS = 10
 
 /** Appends, and calls `cleanUp` with an index row that does not count any more. Throws what can never succeed. */
 export const appendEntry = async (
@@ -35,11 +38,8 @@ export const appendEntry = async (
     ...notes.map(({ key, value }) => noteEntity(partitionKey, noteKey(generation, key), key, value))
   ]
   ensureFits("operations of the append", notes.length + 2, MAX_ACTIONS)
-  ensureFits(
-    "append",
-    rows(tag.indexed).reduce((sum, row) => sum + wireBytes(row), 0),
-    MAX_BATCH_BYTES
-  )
+  const sizeBytes = rows(tag.indexed).reduce((sum, row) => sum + wireBytes(row), 0)
+  ensureFits("append", sizeBytes, MAX_BATCH_BYTES)
   let indexed = tag.indexed
   try {
     indexed = await indexDue(table, signal, thread, append, tag.indexed, now())
@@ -58,13 +58,21 @@ export const appendEntry = async (
   } catch (cause) {
     if (isEntryThere(cause))
       throw corrupt("append", thread, entry.offset, "the head is before this entry, which is there already")
-    if (isTooLarge(cause)) ensureFits("append", Number.MAX_SAFE_INTEGER, MAX_BATCH_BYTES)
+    // not what is known of its limits; said anyway, so that nobody tries again
+    if (isTooLarge(cause)) {
+      const reason = new RecordTooLarge({ what: "append", sizeBytes, limitBytes: MAX_BATCH_BYTES })
+      throw new LogError({ operation: "append", reason })
+    }
     if (!isConflict(cause)) return { _tag: "Unknown", cause }
     if (indexed !== null && indexed.row !== tag.indexed?.row) cleanUp(indexed.row)
     return { _tag: "Conflict" }
   }
 }
 
+/**
+ * First the marker, which makes entries up to it unreadable at once; then they are deleted. Whoever trims next, however
+ * far, deletes what an earlier one left.
+ */
 export const trimEntries = async (
   table: Table,
   signal: AbortSignal,
@@ -75,19 +83,36 @@ export const trimEntries = async (
   const partitionKey = partitionOf(thread)
   const found = await findSnapshot(table, signal, thread, now, false)
   const { generation } = found.record
-  const marker = await table.get(signal, partitionKey, trimKey(generation))
-  const trimmed = Number(marker?.["to"] ?? 0)
-  const to = Math.min(offset, snapshotOffset(found))
-  if (to <= trimmed) return trimmed
-  // First the marker: a read that finds no entry must learn why.
-  await table.merge(signal, { partitionKey, rowKey: trimKey(generation), to })
-  const rows = await table.range(signal, partitionKey, entryKey(generation, 1), entryKey(generation, to + 1), [])
-  await table.removeAll(
-    signal,
-    partitionKey,
-    rows.map((row) => String(row.rowKey))
-  )
-  return to
+  const wanted = Math.min(offset, snapshotOffset(found))
+  const trimmed = await raiseMarker(table, signal, partitionKey, trimKey(generation), wanted)
+  if (trimmed > 0) {
+    await table.removeRange(signal, partitionKey, entryKey(generation, 1), entryKey(generation, trimmed + 1))
+  }
+  return trimmed
+}
+/** The marker never goes back, also when several trim. Answers where it is. */
+const raiseMarker = async (
+  table: Table,
+  signal: AbortSignal,
+  partitionKey: string,
+  rowKey: string,
+  to: number
+): Promise<number> => {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const marker = await table.get(signal, partitionKey, rowKey)
+    const trimmed = Number(marker?.["to"] ?? 0)
+    if (to <= trimmed) return trimmed
+    const row = { partitionKey, rowKey, to }
+    try {
+      await table.submit(signal, [
+        marker === undefined ? ["create", row] : ["update", row, "Replace", { etag: marker.etag }]
+      ])
+      return to
+    } catch (cause) {
+      if (!isConflict(cause)) throw cause
+    }
+  }
+  throw contended("trim")
 }
 
 export const eraseEntries = async (
@@ -119,12 +144,9 @@ export const eraseEntries = async (
     }
   }
   await batch.submit()
-  for (const key of noteKeys) await table.remove(signal, partitionKey, noteKey(generation, key))
-  await table.removeAll(
-    signal,
-    partitionKey,
-    all.map((row) => String(row.rowKey))
-  )
+  const notes = noteKeys.map((key) => noteKey(generation, key))
+  const snapshots = all.map((row) => String(row.rowKey))
+  await table.removeAll(signal, partitionKey, [...new Set([...notes, ...snapshots])])
 }
 
 /** The next generation begins when the head is replaced; everything before it is deleted afterwards. */
@@ -136,7 +158,7 @@ export const dropThread = async (
   now: () => number
 ): Promise<void> => {
   const partitionKey = partitionOf(thread)
-  for (let attempt = 0; attempt < 10; attempt++) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const { head, generation, indexed } = await readRecord(table, signal, "drop", thread, now)
     const tombstone = headEntity(
       partitionKey,
@@ -153,19 +175,13 @@ export const dropThread = async (
       throw cause
     }
     if (indexed !== null) await table.remove(signal, DUE_PARTITION, indexed.row)
-    const old = await Promise.all([
-      table.range(signal, partitionKey, "a", HEAD_KEY, []),
-      table.range(signal, partitionKey, AFTER_HEAD_KEY, "z", [])
-    ])
     const next = String(generation + 1).padStart(8, "0")
-    const rowKeys = old
-      .flat()
-      .map((row) => String(row.rowKey))
-      .filter((rowKey) => rowKey.slice(1, 9) < next)
-    return table.removeAll(signal, partitionKey, rowKeys)
+    const isOld = (rowKey: string) => rowKey.slice(1, 9) < next
+    await table.removeRange(signal, partitionKey, "a", HEAD_KEY, isOld)
+    return table.removeRange(signal, partitionKey, AFTER_HEAD_KEY, "z", isOld)
   }
-  throw new LogError({
-    operation: "drop",
-    reason: new LogUnavailable({ cause: new Error("others kept writing to the thread") })
-  })
+  throw contended("drop")
 }
+
+const contended = (operation: string): LogError =>
+  new LogError({ operation, reason: new LogUnavailable({ cause: new Error("others kept writing to the thread") }) })

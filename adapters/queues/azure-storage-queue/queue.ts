@@ -31,10 +31,16 @@ const LAST_POLL_MILLIS = 1_000
 /** The service hands out at most 32 messages at once. */
 const MAX_MESSAGES = 32
 
-const statusOf = (cause: unknown): number | undefined =>
-  typeof cause === "object" && cause !== null && "statusCode" in cause && typeof cause.statusCode === "number"
-    ? cause.statusCode
-    : undefined
+/** What is kept of a failure: what was said, not the request and its key. */
+class Answer extends Error {
+  readonly status: number | undefined
+  constructor(cause: unknown) {
+    const { code, message = "", statusCode } = (cause ?? {}) as { code?: string; message?: string; statusCode?: number }
+    super([statusCode, code, message.replace(/\s+/g, " ").slice(0, 200)].filter(Boolean).join(" "))
+    this.status = statusCode
+  }
+}
+const statusOf = (cause: unknown): number | undefined => (cause instanceof Answer ? cause.status : undefined)
 const seconds = (millis: number): number => Math.max(0, Math.ceil(millis / 1000))
 /** Plain ASCII: XML has no place for some characters that ids may hold. */
 const encode = (job: unknown): string =>
@@ -54,7 +60,7 @@ const make = (open: () => Promise<QueueClient>, timeoutMillis: number): JobQueue
   ): Effect.Effect<A, QueueError> =>
     Effect.tryPromise({
       try: async (signal) => work(await open(), AbortSignal.any([signal, AbortSignal.timeout(timeoutMillis)])),
-      catch: (cause) => new QueueError({ operation, cause })
+      catch: (cause) => new QueueError({ operation, cause: new Answer(cause) })
     })
   /** Runs `work`, and once more when the queue had to be created. */
   const created = <A>(
@@ -117,9 +123,26 @@ const make = (open: () => Promise<QueueClient>, timeoutMillis: number): JobQueue
   }
 }
 
-/** A queue in an Azure Storage account, or in Azurite. The SDK is loaded at the first use. */
-export const storageQueue = (options: StorageQueueOptions): Layer.Layer<JobQueue> =>
-  Layer.sync(JobQueue, () => {
+const checkSettings = (options: StorageQueueOptions): void => {
+  if ("connectionString" in options) {
+    if (!/^UseDevelopmentStorage=true|(AccountKey|SharedAccessSignature)=[^;]/i.test(options.connectionString))
+      throw new TypeError("connectionString must be that of a storage account: AccountName=…;AccountKey=…")
+  } else if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol)) {
+    throw new TypeError("url must be that of the account's queues, such as https://ACCOUNT.queue.core.windows.net")
+  }
+  if (!/^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(options.queueName))
+    throw new TypeError("queueName must be 3–63 lower-case letters and digits, with single dashes between them")
+  if (options.timeoutMillis !== undefined && !(options.timeoutMillis >= 1))
+    throw new TypeError("timeoutMillis must be a number from 1")
+}
+
+/**
+ * A queue in an Azure Storage account, or in Azurite. The SDK is loaded at the first use. Throws a `TypeError` that names
+ * a wrong option.
+ */
+export const storageQueue = (options: StorageQueueOptions): Layer.Layer<JobQueue> => {
+  checkSettings(options)
+  return Layer.sync(JobQueue, () => {
     // A doubled job is refused when it is taken, so one retry is safe here, unlike in the log.
     const retry = { retryOptions: { maxTries: 2 } }
     let opened: Promise<QueueClient> | undefined
@@ -133,3 +156,4 @@ export const storageQueue = (options: StorageQueueOptions): Layer.Layer<JobQueue
       }))
     return make(open, options.timeoutMillis ?? 10_000)
   })
+}

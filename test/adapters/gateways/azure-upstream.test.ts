@@ -67,8 +67,8 @@ const call = async (options: Call) => {
   expect(events).toEqual([])
   return { events, response: undefined, status, code: code as string }
 }
-const sealOf = async (principal: Principal, ttlMillis = 60_000, of = gateway) => {
-  const { url } = await Effect.runPromise(of.grant({ principal, groups: ["g"], ttlMillis }))
+const sealOf = async (principal: Principal, ttlMillis = 60_000) => {
+  const { url } = await Effect.runPromise(gateway.grant({ principal, groups: ["g"], ttlMillis }))
   return new URL(url).searchParams.get("tl") as string
 }
 const connectHeaders = { "ce-type": "azure.webpubsub.sys.connect", "ce-eventname": "connect" }
@@ -272,13 +272,6 @@ describe("the upstream of Azure Web PubSub", () => {
     const wrapped = Buffer.from(JSON.stringify({ tl: await sealOf(ann) })).toString("base64")
     expect(await call({ headers: { "ce-connectionstate": wrapped } })).toMatchObject({ status: 401 })
     const { tl } = JSON.parse(Buffer.from(await stateOf(ann), "base64").toString()) as { tl: string }
-    expect(await call({ headers: connectHeaders, body: connectBody([tl]) })).toMatchObject({ status: 401 })
-  })
-  it("refuses a seal that was made for another hub of the service", async () => {
-    const connectionString = `Endpoint=https://${HOST};AccessKey=${KEY};`
-    const other = await build(azureWebPubSub({ connectionString, hub: "another", upstreamKey: UPSTREAM_KEY }))
-    const tl = await sealOf(ann, 60_000, other.gateway)
-    await other.close()
     expect(await call({ headers: connectHeaders, body: connectBody([tl]) })).toMatchObject({ status: 401 })
   })
 

@@ -1,6 +1,6 @@
 /**
  * Throughline's backend of the bench: the request handler and the worker, in one process or each in its own on one
- * SQLite file, with agents that type what they are told to and agents that wait to be cancelled.
+ * SQLite file, with agents that type what they are told to.
  */
 import { createBackend, defineAgent, type Run } from "throughline"
 import { azureWebPubSub } from "throughline/adapters/gateways/azure-web-pubsub"
@@ -12,7 +12,7 @@ import { serve, startWorker } from "throughline/node"
 import * as z from "zod"
 import { answer } from "../child.ts"
 import { pace, type Load } from "../workload.ts"
-import { aborted, streamer, toiler } from "./stoppable.ts"
+import { aborted } from "./stoppable.ts"
 
 export interface Serving {
   readonly connectionString: string
@@ -38,7 +38,7 @@ const typist = defineAgent({
 answer({
   serve: async ({ files, connectionString, role }: Serving) => {
     const backend = createBackend({
-      agents: [typist, streamer, toiler],
+      agents: [typist],
       log: files ? sqliteLog({ file: files.log }) : memoryLog(),
       gateway: azureWebPubSub({ connectionString, hub: "bench" }),
       queue: files && role ? sqliteQueue({ file: files.queue }) : memoryQueue(),

@@ -1,22 +1,19 @@
 /**
- * The worker of the cancel part. It has the log and the queue in common with the server process (backend.ts), nothing else.
+ * The worker of the cancel part. It has the log and the queue in common with the server process, nothing else.
  */
 import { createBackend } from "throughline"
-import { azureWebPubSub } from "throughline/adapters/gateways/azure-web-pubsub"
-import { sqliteLog } from "throughline/adapters/logs/sqlite"
-import { sqliteQueue } from "throughline/adapters/queues/sqlite"
 import { startWorker } from "throughline/node"
 import { answer } from "../child.ts"
-import type { Serving } from "./backend.ts"
+import type { CancelServing } from "./cancelServer.ts"
 import { stoppedAt, streamer, toiler } from "./stoppable.ts"
+import { gatewayOf, storesOf } from "./stores.ts"
 
 answer({
-  work: async ({ connectionString, files }: Required<Omit<Serving, "role">>) => {
+  work: async ({ connectionString, listens, store }: CancelServing) => {
     const backend = createBackend({
       agents: [streamer, toiler],
-      log: sqliteLog({ file: files.log }),
-      gateway: azureWebPubSub({ connectionString, hub: "bench" }),
-      queue: sqliteQueue({ file: files.queue }),
+      ...storesOf(store),
+      gateway: gatewayOf(connectionString, listens),
       authenticate: () => ({ id: "watcher" }),
       authorize: () => true
     })

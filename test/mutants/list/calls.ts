@@ -28,8 +28,8 @@ export const calls: readonly Mutant[] = [
     name: "hands on a call's result before it is durable",
     rule: "CALLS-1",
     file: "src/agent/recordedCalls.ts",
-    find: "await commit(call.name, call.end(id, { output }), resultNotes(run, key, output))",
-    replace: "void commit(call.name, call.end(id, { output }), resultNotes(run, key, output))",
+    find: "await commit(call.name, call.end(id, { output }),",
+    replace: "void commit(call.name, call.end(id, { output }),",
     tests: [LOST]
   },
   {

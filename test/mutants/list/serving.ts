@@ -1,7 +1,8 @@
 /** Faults in who may: access, tenants, origins, webhooks, frames from strangers. */
 import type { Mutant } from "../Mutant.ts"
 
-const BAD_INPUT = "test/server/badInput.test.ts"
+const ACCESS = "test/security/access.test.ts"
+const TOKENS = "test/security/tokens.test.ts"
 const ROUTES = "test/server/routes.test.ts"
 const WEBHOOKS = "test/adapters/gateways/azure-upstream.test.ts"
 const WS = "test/adapters/gateways/ws.test.ts"
@@ -13,7 +14,7 @@ export const serving: readonly Mutant[] = [
     file: "src/server/reads.ts",
     find: `const thread = yield* permit(services, principal, "read", name)\n    const after`,
     replace: 'const thread = `${principal.tenant ?? "main"}/${name}`\n    const after',
-    tests: [BAD_INPUT]
+    tests: [ACCESS]
   },
   {
     name: "does not ask who may read when it hands out the view",
@@ -21,7 +22,7 @@ export const serving: readonly Mutant[] = [
     file: "src/server/reads.ts",
     find: `const thread = yield* permit(services, principal, "read", name)\n    const before`,
     replace: 'const thread = `${principal.tenant ?? "main"}/${name}`\n    const before',
-    tests: [BAD_INPUT]
+    tests: [ACCESS]
   },
   {
     name: "grants a thread that may not be read beside one that may",
@@ -34,10 +35,10 @@ export const serving: readonly Mutant[] = [
   {
     name: "leaves the tenant out of a thread's key",
     rule: "IDS-3",
-    file: "src/server/caller.ts",
-    find: "`${principal.tenant ?? DEFAULT_TENANT}/${thread}`",
+    file: "src/server/tenants.ts",
+    find: "`${tenantOf(of)}/${thread}`",
     replace: "`${DEFAULT_TENANT}/${thread}`",
-    tests: [BAD_INPUT]
+    tests: [ACCESS]
   },
   {
     name: "tells that a thread exists which one may not read",
@@ -45,7 +46,7 @@ export const serving: readonly Mutant[] = [
     file: "src/server/caller.ts",
     find: `const visible = action !== "read" && (yield*`,
     replace: `const visible = action === "read" || (yield*`,
-    tests: [BAD_INPUT]
+    tests: [ACCESS]
   },
   {
     name: "answers pages of any origin",
@@ -53,7 +54,7 @@ export const serving: readonly Mutant[] = [
     file: "src/server/handler.ts",
     find: "if (!own && !services.origins.has(origin)) {",
     replace: "if (false as boolean) {",
-    tests: [BAD_INPUT]
+    tests: [TOKENS]
   },
   {
     name: "reads a body of any size",
@@ -69,7 +70,7 @@ export const serving: readonly Mutant[] = [
     file: "src/server/body.ts",
     find: `if (type !== "application/json") {`,
     replace: `if (type === "") {`,
-    tests: [BAD_INPUT]
+    tests: [TOKENS]
   },
   {
     name: "does not compare the entry that a reader says it has",
@@ -149,7 +150,7 @@ export const serving: readonly Mutant[] = [
     file: "adapters/gateways/azure-web-pubsub/principalSeal.ts",
     find: "`throughline/${hub}/${use}`",
     replace: "`throughline/${use}`",
-    tests: [WEBHOOKS]
+    tests: [TOKENS]
   },
   {
     name: "lets a grant be used a day after its end",

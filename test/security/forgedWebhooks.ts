@@ -1,0 +1,297 @@
+/**
+ * Forged webhooks by the million: calls that are one field or one signature away from a genuine one.
+ *
+ *     node test/security/forgedWebhooks.ts [trials] [seed]
+ *
+ * Prints `{trials, accepted, genuineRefused, seed}`. Each gateway gets half of the trials, straight into its verifier.
+ * Every hundredth call is followed by a genuine one: signed with the backend's key alone and, as the service does, with
+ * both of its keys in either order, to a backend that has the old key and to one that has the new. None of these may be
+ * refused, and none of the others accepted.
+ */
+import { createHmac } from "node:crypto"
+import { pathToFileURL } from "node:url"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { azureWebPubSub } from "../../adapters/gateways/azure-web-pubsub/server.ts"
+import { userIdOf } from "../../adapters/gateways/azure-web-pubsub/upstream.ts"
+import { wsGateway } from "../../adapters/gateways/ws/server.ts"
+import { deriveSecrets, signUpstream } from "../../adapters/gateways/ws/token.ts"
+import type { Principal } from "../../src/ports/Access.ts"
+import type { GatewayService } from "../../src/ports/Gateway.ts"
+import { build } from "../adapters/gateways/environments.ts"
+import { seeded } from "../client/virtual.ts"
+
+export interface Tried {
+  readonly trials: number
+  readonly accepted: number
+  readonly genuineRefused: number
+  readonly seed: number
+}
+interface Forgery {
+  url: string
+  method: string
+  headers: Record<string, string>
+  body: string
+}
+type Change = (call: Forgery, random: () => number) => void
+interface Target {
+  readonly gateway: GatewayService
+  readonly genuine: (n: number) => Forgery
+  readonly changes: readonly Change[]
+  readonly close: () => Promise<void>
+}
+
+const HUB = "throughline"
+const UPSTREAM_KEY = "upstream-key-of-the-tests"
+const OLD_KEY = "the-first-access-key-0123456789abcdef"
+const NEW_KEY = "the-second-access-key-0123456789abcde"
+const ann: Principal = { id: "ann", tenant: "acme" }
+
+const pick = <T>(random: () => number, ...items: readonly T[]): T => items[Math.floor(random() * items.length)]!
+const flipped = (text: string, random: () => number): string => {
+  const at = Math.floor(random() * text.length)
+  const code = text.charCodeAt(at)
+  // another printable character, never the same one
+  const other = 0x21 + ((code - 0x21 + 1 + Math.floor(random() * 92)) % 94)
+  return (
+    text.slice(0, at) + String.fromCharCode(other === code ? 0x21 + ((other - 0x20) % 94) : other) + text.slice(at + 1)
+  )
+}
+const header =
+  (name: string, change: (value: string, random: () => number) => string | undefined): Change =>
+  (call, random) => {
+    const value = change(call.headers[name]!, random)
+    if (value === undefined) delete call.headers[name]
+    else call.headers[name] = value
+  }
+const hmac = (key: string, text: string) => createHmac("sha256", key).update(text).digest("hex")
+
+/** A backend that was given `own`, while the service signs with both keys. */
+const azure = async (own: string, other: string): Promise<Target> => {
+  const { close, gateway } = await build(
+    azureWebPubSub({
+      connectionString: `Endpoint=https://x.webpubsub.azure.com;AccessKey=${own};`,
+      hub: HUB,
+      upstreamKey: UPSTREAM_KEY
+    })
+  )
+  const signed = (connection: string) => `sha256=${hmac(own, connection)}`
+  const plain = (connection: string): Forgery => ({
+    url: `https://backend/upstream/azure-web-pubsub?code=${UPSTREAM_KEY}`,
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      "ce-connectionid": connection,
+      "ce-signature": signed(connection),
+      "ce-time": new Date().toISOString(),
+      "ce-hub": HUB,
+      "ce-type": "azure.webpubsub.user.interrupt",
+      "ce-eventname": "interrupt",
+      "ce-userid": userIdOf(ann)
+    },
+    body: '{"thread":"t1","interrupt":{"kind":"cancel","id":"i1","run":"r1"}}'
+  })
+  /** What the service keeps for a connection after its `connect`. */
+  const stateOf = async (principal: Principal, connection: string): Promise<string> => {
+    const { url } = await Effect.runPromise(gateway.grant({ principal, groups: ["g"], ttlMillis: 60_000 }))
+    const call = plain(connection)
+    const response = await Effect.runPromise(
+      gateway.upstream!(
+        new Request(call.url, {
+          method: "POST",
+          headers: {
+            ...call.headers,
+            "ce-userid": userIdOf(principal),
+            "ce-type": "azure.webpubsub.sys.connect",
+            "ce-eventname": "connect"
+          },
+          body: JSON.stringify({ query: { tl: [new URL(url).searchParams.get("tl")] }, subprotocols: [] })
+        }),
+        () => Effect.succeed(undefined)
+      )
+    )
+    return response.headers.get("ce-connectionstate")!
+  }
+  const states = await Promise.all(Array.from({ length: 16 }, (_, n) => stateOf(ann, `c${n}`)))
+  const eves = await stateOf({ id: "eve", tenant: "acme" }, "c0")
+  const others = await stateOf(ann, "another")
+  return {
+    gateway,
+    close,
+    genuine: (n) => {
+      const call = plain(`c${n % 16}`)
+      call.headers["ce-connectionstate"] = states[n % 16]!
+      const fresh = `sha256=${hmac(other, `c${n % 16}`)}`
+      const mine = call.headers["ce-signature"]!
+      call.headers["ce-signature"] = [mine, `${mine},${fresh}`, `${fresh},${mine}`, `${fresh}, ${mine}`][n % 4]!
+      return call
+    },
+    changes: [
+      // the signature
+      header("ce-signature", () => undefined),
+      header("ce-signature", (_, random) => `sha256=${hmac(`not the key ${random()}`, "c0")}`),
+      header("ce-signature", (value) => value.toUpperCase()),
+      header("ce-signature", (value) => value.replaceAll("sha256=", "")),
+      header("ce-signature", () => pick(Math.random, "", "sha256=", ",", "sha256=,sha256=")),
+      header("ce-signature", (value, random) => `sha256=${flipped(value.split(",")[0]!.slice(7), random)}`),
+      header("ce-signature", (_, random) => `sha256=${hmac(own, `c${16 + Math.floor(random() * 1e6)}`)}`),
+      header("ce-signature", (value, random) =>
+        [...Array.from({ length: pick(random, 4, 5, 100, 10_000) }, () => `sha256=${"0".repeat(64)}`), value]
+          .join(",")
+          .slice(0, 60_000)
+      ),
+      header("ce-signature", (value) => value.split(",")[0]!.slice(0, -1)),
+      // the connection
+      header("ce-connectionid", (value, random) => flipped(value, random)),
+      header("ce-connectionid", () => undefined),
+      // who
+      header("ce-userid", () => undefined),
+      header("ce-userid", (_, random) =>
+        pick(random, "acme:eve", "main:ann", "ann", "other:ann", "acme:ann ", "acme:Ann").replace(/ $/, "%20")
+      ),
+      // the state
+      header("ce-connectionstate", () => undefined),
+      header("ce-connectionstate", () => eves),
+      header("ce-connectionstate", () => others),
+      header("ce-connectionstate", (_, random) =>
+        pick(random, "", "e30=", "not base64 !", btoa('{"tl":""}'), btoa('{"tl":"a.b.c.d.e"}'))
+      ),
+      header("ce-connectionstate", (value, random) => {
+        // one character of the sealed text itself, in any part but the last bits that base64url does not use
+        const { tl } = JSON.parse(atob(value)) as { tl: string }
+        const parts = tl.split(".")
+        const at = pick(random, 0, 2, 3, 4)
+        const part = parts[at]!
+        const index = Math.floor(random() * (part.length - 1))
+        const letter = part[index] === "A" ? "B" : "A"
+        parts[at] = part.slice(0, index) + letter + part.slice(index + 1)
+        return btoa(JSON.stringify({ tl: parts.join(".") }))
+      }),
+      // when
+      header("ce-time", () => undefined),
+      header("ce-time", (_, random) =>
+        new Date(Date.now() + pick(random, -1, 1) * (310_000 + random() * 3 * 86_400_000)).toISOString()
+      ),
+      header("ce-time", (_, random) => pick(random, "", "now", "1970", "garbage", "2026-13-45T00:00:00Z")),
+      // where and what
+      header("ce-hub", (_, random) => pick(random, "", "other", `${HUB}2`)),
+      header("ce-hub", () => undefined),
+      header("ce-type", (_, random) =>
+        pick(
+          random,
+          "",
+          "azure.webpubsub.user.",
+          "azure.webpubsub.user.other",
+          "azure.webpubsub.sys.connect",
+          "azure.webpubsub.sys.connected",
+          "interrupt"
+        )
+      ),
+      header("ce-eventname", (_, random) => pick(random, "", "other", "connect", "Interrupt")),
+      header("content-type", (_, random) =>
+        pick(random, "text/html", "application/octet-stream", "multipart/form-data")
+      ),
+      // the key in the URL
+      (call) => void (call.url = "https://backend/upstream/azure-web-pubsub"),
+      (call, random) =>
+        void (call.url = `https://backend/upstream/azure-web-pubsub?code=${encodeURIComponent(flipped(UPSTREAM_KEY, random))}`),
+      (call, random) =>
+        void (call.url = `https://backend/upstream/azure-web-pubsub?code=${pick(random, "", UPSTREAM_KEY.slice(1), `${UPSTREAM_KEY}x`, UPSTREAM_KEY.toUpperCase())}`),
+      (call, random) => void (call.method = pick(random, "GET", "PUT", "DELETE", "PATCH"))
+    ]
+  }
+}
+
+const ws = async (): Promise<Target> => {
+  const { close, gateway } = await build(wsGateway({ url: "http://127.0.0.1:9", key: OLD_KEY }))
+  const secrets = deriveSecrets(OLD_KEY)
+  const others = deriveSecrets(NEW_KEY)
+  const resign = (call: Forgery, by = secrets) =>
+    void (call.headers["throughline-signature"] = signUpstream(by, call.headers["throughline-time"]!, call.body))
+  return {
+    gateway,
+    close,
+    genuine: (n) => {
+      const call: Forgery = {
+        url: "http://backend/upstream/ws",
+        method: "POST",
+        headers: { "content-type": "application/json", "throughline-time": new Date().toISOString() },
+        body: JSON.stringify({
+          type: "event",
+          connection: `c${n}`,
+          principal: ann,
+          name: "interrupt",
+          data: { thread: "t1", interrupt: { kind: "cancel", id: `i${n}`, run: "r1" } }
+        })
+      }
+      resign(call)
+      return call
+    },
+    changes: [
+      header("throughline-signature", () => undefined),
+      header("throughline-signature", (value, random) => flipped(value, random)),
+      header("throughline-signature", (value, random) =>
+        pick(random, "", value.slice(0, -1), `${value}A`, value.toLowerCase().toUpperCase(), `${value},${value}`)
+      ),
+      header("throughline-time", () => undefined),
+      header("throughline-time", (value) => new Date(Date.parse(value) + 1).toISOString()),
+      (call) => void (call.body = call.body.replace('"ann"', '"eve"')),
+      (call) => void (call.body = call.body.replace('"acme"', '"other"')),
+      (call, random) => void (call.body = call.body.replace("cancel", pick(random, "steer", "pause", "answer"))),
+      (call) => void (call.body = `${call.body} `),
+      (call) => resign(call, others),
+      (call, random) => {
+        const by = pick(random, -1, 1) * (310_000 + random() * 3 * 86_400_000)
+        call.headers["throughline-time"] = new Date(Date.now() + by).toISOString()
+        resign(call)
+      },
+      (call, random) => {
+        call.headers["throughline-time"] = pick(random, "now", "1970", "garbage")
+        resign(call)
+      },
+      (call, random) => void (call.method = pick(random, "GET", "PUT", "DELETE", "PATCH", "OPTIONS"))
+    ]
+  }
+}
+
+const isAccepted = async ({ gateway }: Target, call: Forgery): Promise<boolean> => {
+  let handed = false
+  const request = new Request(call.url, {
+    method: call.method,
+    headers: call.headers,
+    ...(call.method === "GET" ? {} : { body: call.body })
+  })
+  const exit = await Effect.runPromiseExit(
+    gateway.upstream!(request, () => Effect.sync(() => void (handed = true) as undefined))
+  )
+  return handed || Exit.isSuccess(exit)
+}
+
+export const tryForgeries = async (trials: number, seed: number): Promise<Tried> => {
+  const random = seeded(seed)
+  let accepted = 0
+  let genuineRefused = 0
+  const targets = [
+    { target: await azure(OLD_KEY, NEW_KEY), share: 4 },
+    { target: await azure(NEW_KEY, OLD_KEY), share: 4 },
+    { target: await ws(), share: 2 }
+  ]
+  for (const { share, target } of targets) {
+    for (let n = 0; n < trials / share; n++) {
+      if (n % 100 === 0 && !(await isAccepted(target, target.genuine(n / 100)))) genuineRefused++
+      const call = target.genuine(n)
+      target.changes[n % target.changes.length]!(call, random)
+      if (!(await isAccepted(target, call))) continue
+      accepted++
+      if (accepted <= 10)
+        process.stderr.write(`accepted: change ${n % target.changes.length} ${JSON.stringify(call)}\n`)
+    }
+    await target.close()
+  }
+  return { trials, accepted, genuineRefused, seed }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const [trials = "1000000", seed = "1"] = process.argv.slice(2)
+  process.stdout.write(`${JSON.stringify(await tryForgeries(Number(trials), Number(seed)))}\n`)
+}
