@@ -118,7 +118,7 @@ export const calls: readonly Mutant[] = [
     file: "src/agent/execute.ts",
     find: `const posted = wanted.type === "completed" ? await`,
     replace: `const posted = wanted.type !== undefined ? await`,
-    tests: [BUSY, SUSPEND]
+    tests: [SUSPEND]
   },
   {
     name: "does not listen for interrupts before it takes a run",
