@@ -20,6 +20,10 @@ export interface Fate {
   readonly by: string
   readonly seconds: number
 }
+/** As one line of a table. */
+export const printed = ({ by, mutant, seconds, type }: Fate): string =>
+  `${type.padEnd(8)} ${seconds.toFixed(1).padStart(5)} s  ${mutant.rule.padEnd(13)} ${mutant.name} <- ${by}`
+
 /** What is read of vitest's JSON report. */
 interface Report {
   readonly success: boolean

@@ -29,6 +29,6 @@ export default mergeConfig(
     root,
     plugins: [planting],
     // threads end with their process, also one in an endless loop
-    test: { testTimeout: 15_000, hookTimeout: 30_000, fileParallelism: false, pool: "threads" }
+    test: { fileParallelism: false, pool: "threads" }
   })
 )
