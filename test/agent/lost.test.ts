@@ -33,6 +33,7 @@ describe("a recorded call", () => {
         })
       ])
       yield* world.start("r", "a")
+      world.second.lag = 20
       yield* ended(yield* world.work(world.second))
       assert.deepStrictEqual(begun, ["tool.called", "begun"])
       assert.deepStrictEqual(finished, ["tool.finished", "step"])

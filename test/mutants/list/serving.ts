@@ -38,7 +38,7 @@ export const serving: readonly Mutant[] = [
     file: "src/server/tenants.ts",
     find: "`${tenantOf(of)}/${thread}`",
     replace: "`${DEFAULT_TENANT}/${thread}`",
-    tests: [ACCESS]
+    tests: [ROUTES]
   },
   {
     name: "tells that a thread exists which one may not read",
