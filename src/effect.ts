@@ -38,6 +38,7 @@ export {
   ThreadLog,
   type Append,
   type AppendResult,
+  type Erase,
   type Durability,
   type Head,
   type Note,
@@ -46,3 +47,8 @@ export {
   type StoredEntry,
   type ThreadLogService
 } from "./ports/ThreadLog.ts"
+export type { Admit } from "./server/admit.ts"
+export type { EraseOptions } from "./server/erase.ts"
+export type { Limits } from "./server/limits.ts"
+export type { ThreadName } from "./server/threadName.ts"
+export type { Trimmed, TrimOptions } from "./server/trim.ts"

@@ -23,3 +23,8 @@ export { createBackend, type BackendHandle, type CreateBackendOptions } from "./
 export type { BackendOptions } from "./server/Backend.ts"
 export type { Action, AskedAbout, Principal } from "./ports/Access.ts"
 export type { Counters } from "./writer/Counters.ts"
+export type { Admit } from "./server/admit.ts"
+export type { EraseOptions } from "./server/erase.ts"
+export type { Limits } from "./server/limits.ts"
+export type { ThreadName } from "./server/threadName.ts"
+export type { Trimmed, TrimOptions } from "./server/trim.ts"

@@ -1,7 +1,6 @@
 /**
  * The librarian's backend, the same in the server and in the worker process: they share one SQLite file and nothing else.
  */
-import { timingSafeEqual } from "node:crypto"
 import { createBackend } from "throughline"
 import { azureWebPubSub } from "throughline/adapters/gateways/azure-web-pubsub"
 import { wsGateway } from "throughline/adapters/gateways/ws"
@@ -9,9 +8,7 @@ import { sqliteLog } from "throughline/adapters/logs/sqlite"
 import { sqliteQueue } from "throughline/adapters/queues/sqlite"
 import type { createLibrarian } from "./agent.ts"
 import type { GatewaySettings, StackSettings } from "./parent.ts"
-
-/** The cookie that the page gets; ports share cookies, so the port is in its name. */
-export const cookieName = (port: string): string => `throughline-${port}`
+import { hasToken } from "./token.ts"
 
 const gatewayOf = (gateway: GatewaySettings) =>
   gateway.name === "ws"
@@ -32,19 +29,3 @@ export const librarianBackend = (
     authenticate: (request) => (hasToken(request, settings.token) ? { id: "you" } : null),
     authorize: (principal) => principal.id === "you"
   })
-
-const hasToken = (request: Request, token: string): boolean => {
-  const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1]
-  return same(bearer ?? cookieOf(request), token)
-}
-const cookieOf = (request: Request): string => {
-  const name = cookieName(new URL(request.url).port)
-  for (const pair of (request.headers.get("cookie") ?? "").split(/;\s*/)) {
-    if (pair.startsWith(`${name}=`)) return pair.slice(name.length + 1)
-  }
-  return ""
-}
-const same = (given: string, wanted: string): boolean => {
-  const [a, b] = [Buffer.from(given), Buffer.from(wanted)]
-  return a.length === b.length && timingSafeEqual(a, b)
-}

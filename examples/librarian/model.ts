@@ -16,7 +16,7 @@ export type AnswerWithModel = (
   run: Run,
   library: Library,
   asked: { readonly question: string; readonly depth: "best" | "all"; readonly sections: number }
-) => Promise<{ readonly cited: number; readonly sections: number }>
+) => Promise<{ readonly cited: number; readonly sections: number; readonly text: string }>
 
 /** A model asks for at most this many rounds of tools, the answer included. */
 const MAX_STEPS = 16
@@ -123,5 +123,5 @@ export const answerWith =
           : ""
       throw new AgentError(`The language model failed${status}.`, { cause, retryable: true })
     }
-    return { cited: cited.size, sections: cited.size }
+    return { cited: cited.size, sections: cited.size, text: await result.text }
   }

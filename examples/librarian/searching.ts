@@ -96,7 +96,7 @@ export const whyThese = (page: SearchPage, sections: number, limit: number): str
       ? "has all of these words"
       : `has ${best.terms.length} of ${page.words.length === 1 ? "1 word" : `${page.words.length} words`}`
   const others = page.hits[1] === undefined ? "" : ` and scores ${best.score}, the next one ${page.hits[1].score}`
-  return `${counted} “${best.title}” in ${best.path} comes first: it ${has}${best.inTitle ? ", one of them in its heading," : ""}${others}.`
+  return `${counted} “${best.title}” in ${best.path} comes first: it ${has}${best.inTitle ? `, one of them in its heading${others === "" ? "" : ","}` : ""}${others}.`
 }
 
 /** What to say when nothing fits: what was looked for, where, and what there is instead. */

@@ -8,10 +8,10 @@
 import { readFile } from "node:fs/promises"
 import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
-import { cookieName } from "./backend.ts"
+import { bundle } from "./bundle.ts"
 import type { Library } from "./library.ts"
 import { suggestQuestions } from "./searching.ts"
+import { cookieName } from "./token.ts"
 
 export interface SiteOptions {
   readonly library: Library
@@ -28,10 +28,11 @@ const SUGGESTIONS = 5
 /** Rejects when the page cannot be bundled. */
 export const createSite = async ({ library, token, url, socket }: SiteOptions): Promise<Site> => {
   const folder = new URL("./page/", import.meta.url)
-  const [script, html, css, icon] = await Promise.all([
+  const [script, html, css, asks, icon] = await Promise.all([
     bundle(fileURLToPath(new URL("main.tsx", folder))),
     readFile(new URL("index.html", folder), "utf8"),
     readFile(new URL("page.css", folder), "utf8"),
+    readFile(new URL("ask.css", folder), "utf8"),
     readFile(new URL("icon.svg", folder), "utf8")
   ])
   const { port, host } = new URL(url)
@@ -63,6 +64,8 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
     })
   }
   const section = async (ref: string): Promise<Response> => {
+    // The worker may have written it since the folder was looked at.
+    if (library.find(ref) === undefined) await library.refresh()
     const found = library.find(ref)
     if (found === undefined) return json({ ok: false }, 404)
     const read = await library.read(ref).catch(() => undefined)
@@ -94,6 +97,8 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
         return text(script, "text/javascript; charset=utf-8")
       case "/page.css":
         return text(css, "text/css; charset=utf-8")
+      case "/ask.css":
+        return text(asks, "text/css; charset=utf-8")
       case "/icon.svg":
         return text(icon, "image/svg+xml")
       case "/library.json":
@@ -109,23 +114,3 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
 /** The dialog has the title already. */
 const withoutHeading = (text: string, headed: boolean): string =>
   headed ? text.replace(/^ {0,3}#{1,6}[^\n]*\n|^[^\n]+\n(=+|-+)[ \t]*\n/, "") : text
-
-const bundle = async (entry: string): Promise<string> => {
-  const built = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    jsx: "automatic",
-    platform: "browser",
-    // From a clone the page is built from the sources themselves.
-    conditions: ["throughline-source"],
-    define: { "process.env.NODE_ENV": '"production"' },
-    logLevel: "silent"
-  })
-  const output = built.outputFiles[0]
-  if (output === undefined) throw new Error("The page could not be bundled.")
-  return output.text
-}

@@ -16,7 +16,12 @@ await runChild(parent, async () => {
   const settings = await parent.settings
   const [library, answerWithModel] = await Promise.all([openLibrary(settings.docs), modelFromEnvironment(process.env)])
   for (const problem of library.skipped()) process.stderr.write(`librarian: ${problem}, so it is left out\n`)
-  const librarian = createLibrarian({ library, ...(answerWithModel === undefined ? {} : { answerWithModel }) })
+  const holdSeconds = Number(process.env["LIBRARIAN_HOLD_SECONDS"] ?? 20)
+  const librarian = createLibrarian({
+    library,
+    holdSeconds,
+    ...(answerWithModel === undefined ? {} : { answerWithModel })
+  })
   const backend = librarianBackend(settings, await parent.gateway, librarian)
   const worker = await startWorker(backend, { concurrency: 8 })
   close = async () => {

@@ -6,6 +6,7 @@ import type { JobQueueService, Job } from "../ports/JobQueue.ts"
 import type { ThreadLogService } from "../ports/ThreadLog.ts"
 import type { Writers } from "../writer/Writers.ts"
 import type { Agent } from "./defineAgent.ts"
+import type { HandedOut } from "./handedOut.ts"
 
 export interface AgentServices {
   readonly agents: ReadonlyMap<string, Agent>
@@ -15,8 +16,10 @@ export interface AgentServices {
   readonly queue: JobQueueService
   readonly writers: Writers
   readonly nextId: () => string
+  /** Milliseconds that never jump; only differences of them are used. */
   readonly now: () => number
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  readonly handedOut: HandedOut
   /** Runs that this process works on hear when it is to let go of them. Answers how to stop listening. */
   readonly onDrain: (listener: () => void) => () => void
   /** Has every run suspend at its next recorded call, to go on in another process. For good. */

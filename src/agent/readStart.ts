@@ -18,7 +18,13 @@ export const readStart = Effect.fnUntraced(function* (log: ThreadLogService, thr
   const note = yield* log.note(thread, `run/${run}`)
   if (note === undefined) return undefined
   const { offset, principal } = note as unknown as Recorded & { readonly principal?: Principal }
-  const { entries } = yield* log.read(thread, offset - 1, { limit: 1, maxBytes: 1 })
+  const { entries } = yield* log
+    .read(thread, offset - 1, { limit: 1, maxBytes: 1 })
+    .pipe(
+      Effect.catch((error) =>
+        error.reason._tag === "OffsetExpired" ? Effect.succeed({ entries: [] }) : Effect.fail(error)
+      )
+    )
   const entry = entries[0]
   if (entry === undefined) return undefined
   const accepted = parseEntry(entry).events.find(

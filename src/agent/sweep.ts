@@ -3,9 +3,12 @@
  *
  * Any process may sweep, any number at once: what is decided is decided by the log. Call it every 15 s.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ThreadKey } from "../ports/ThreadLog.ts"
+import type { CommandAnswer, Enqueue } from "../thread/command.ts"
 import { decodeControl } from "../thread/decide.ts"
+import { FAR_MILLIS } from "../thread/transitions.ts"
 import type { AgentServices } from "./AgentServices.ts"
 import { enqueueAnswered } from "./enqueue.ts"
 
@@ -18,10 +21,18 @@ export interface Swept {
   readonly ended: number
 }
 export const sweep = Effect.fn("throughline.sweep")(function* (services: AgentServices) {
-  const { log, now } = services
+  const { log } = services
   let enqueued = 0
   let ended = 0
-  for (const thread of yield* log.due(now(), THREADS_PER_SWEEP)) {
+  const [first] = yield* log.due(FAR_MILLIS, 1)
+  if (first === undefined) return { enqueued, ended } satisfies Swept as Swept
+  // what is due is so by the store's clock, which a head tells; this process's own may be wrong by days
+  const own = Clock.currentTimeMillis
+  const now = yield* Effect.matchEffect(log.head(first), {
+    onSuccess: (head) => Effect.succeed(head.now),
+    onFailure: () => own
+  })
+  for (const thread of yield* log.due(now, THREADS_PER_SWEEP)) {
     // a damaged thread does not keep the others from being looked after
     const swept = yield* Effect.catchCause(sweepThread(services, thread), (cause) =>
       Effect.as(Effect.logError(`thread ${thread} cannot be swept`, cause), { enqueued: 0, ended: 0 })
@@ -32,7 +43,14 @@ export const sweep = Effect.fn("throughline.sweep")(function* (services: AgentSe
   return { enqueued, ended } satisfies Swept as Swept
 })
 
-const sweepThread = Effect.fnUntraced(function* ({ log, queue, writers }: AgentServices, thread: ThreadKey) {
+/** Without jobs that were handed out lately: workers that are busy would find one more of them with every sweep. */
+const withoutRecent = (answer: CommandAnswer, isDue: (job: Enqueue) => boolean) => ({
+  ...answer,
+  enqueue: "enqueue" in answer ? (answer.enqueue ?? []).filter(isDue) : []
+})
+
+const sweepThread = Effect.fnUntraced(function* (services: AgentServices, thread: ThreadKey) {
+  const { handedOut, log, queue, writers } = services
   let enqueued = 0
   let ended = 0
   const head = yield* log.head(thread)
@@ -40,10 +58,12 @@ const sweepThread = Effect.fnUntraced(function* ({ log, queue, writers }: AgentS
   for (const { id } of late) {
     const outcome = yield* writers.get(thread).submit({ type: "sweep", run: id })
     if (!outcome.ok) continue
-    const jobs = "enqueue" in outcome.answer ? (outcome.answer.enqueue?.length ?? 0) : 0
-    enqueued += jobs
     if (outcome.offset > 0) ended++
-    yield* enqueueAnswered(queue, thread, outcome.answer)
+    const answer = withoutRecent(outcome.answer, (job) =>
+      handedOut.again(`${thread}/${job.run}/${job.epoch}`, head.now)
+    )
+    enqueued += answer.enqueue?.length ?? 0
+    yield* enqueueAnswered(queue, thread, answer)
   }
   return { enqueued, ended }
 })

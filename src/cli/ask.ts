@@ -6,6 +6,8 @@ import { azureWebPubSubClient } from "throughline/adapters/gateways/azure-web-pu
 import { wsClient } from "throughline/adapters/gateways/ws/client"
 import { openThread } from "throughline/client"
 import type { Thread } from "throughline/client"
+import { decider } from "./decide.ts"
+import type { Decision } from "./decide.ts"
 import { printer } from "./print.ts"
 import { startStack } from "./stack.ts"
 import type { Stack, StackOptions } from "./stack.ts"
@@ -17,9 +19,14 @@ export interface Question {
   readonly question: string
   readonly depth: "best" | "all"
 }
+export interface AskSettings {
+  readonly format: "text" | "json"
+  /** What to answer when the run asks; whoever sits at the terminal when absent. */
+  readonly decision?: Decision
+}
 
 /** Resolves with the exit code: 0 completed, 1 failed, 130 stopped by Ctrl-C. */
-export const ask = async (options: StackOptions, question: Question, format: "text" | "json"): Promise<number> => {
+export const ask = async (options: StackOptions, question: Question, settings: AskSettings): Promise<number> => {
   const stop = new AbortController()
   const onSignal = (): void => {
     if (stop.signal.aborted) process.exit(130)
@@ -33,7 +40,7 @@ export const ask = async (options: StackOptions, question: Question, format: "te
   const stack = await startStack(options)
   try {
     return await Promise.race([
-      conversation(stack, question, format, stop.signal),
+      conversation(stack, question, settings, stop.signal),
       stack.failed.then((sentence) => {
         process.stderr.write(`${sentence}\n`)
         return 1
@@ -49,7 +56,7 @@ export const ask = async (options: StackOptions, question: Question, format: "te
 const conversation = async (
   stack: Stack,
   question: Question,
-  format: "text" | "json",
+  settings: AskSettings,
   stop: AbortSignal
 ): Promise<number> => {
   if (stop.aborted) return 130
@@ -60,7 +67,7 @@ const conversation = async (
     token: () => stack.token
   })
   try {
-    const outcome = follow(thread, format, stop)
+    const outcome = follow(thread, settings, stop)
     const started = await thread.start("librarian", { ...question }, { message: question.question })
     if (!started.ok) {
       process.stderr.write(`${started.error.message} (${started.error.code})\n`)
@@ -80,17 +87,19 @@ const conversation = async (
 /** Prints events until the run has ended, or, once told to stop, until it is clear that it will not say so. */
 const follow = async (
   thread: Thread,
-  format: "text" | "json",
+  { decision, format }: AskSettings,
   stop: AbortSignal
 ): Promise<"completed" | "cancelled" | "failed" | "unknown"> => {
   const giveUp = new AbortController()
   let timer: NodeJS.Timeout | undefined
   stop.addEventListener("abort", () => (timer = setTimeout(() => giveUp.abort(), STOP_MILLIS)), { once: true })
   const print = format === "json" ? undefined : printer(process.stdout, { colour: colourWanted() })
+  const decide = decider(thread, decision)
   try {
     for await (const { event } of thread.events({ after: 0, signal: giveUp.signal })) {
       if (print === undefined) process.stdout.write(`${JSON.stringify(event)}\n`)
       else print(event)
+      decide(event)
       if (event.type === "run.finished" && "outcome" in event)
         return (event.outcome as { readonly type: "completed" | "cancelled" | "failed" }).type
     }

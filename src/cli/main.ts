@@ -13,6 +13,7 @@ const USAGE = `throughline start [options]     the librarian: gateway, server an
   --ask QUESTION                ask one question here, print the run as it streams, and end
   --depth all                   with --ask: read every section that fits, not only the best ones
   --json                        with --ask: one protocol event per line, as on the wire
+  --approve, --deny             with --ask: answer so whatever the run asks; without, it asks in the terminal
   --gateway NAME                azure-web-pubsub (default, over its emulator) or ws
   --port N                      of the page; default: any free port
   --data DIR                    keep the conversations there; default: a temporary folder
@@ -43,6 +44,8 @@ const readStart = (args: readonly string[]) => {
       ask: { type: "string" },
       depth: { type: "string" },
       json: { type: "boolean" },
+      approve: { type: "boolean" },
+      deny: { type: "boolean" },
       gateway: { type: "string" },
       port: { type: "string" },
       data: { type: "string" },
@@ -59,13 +62,19 @@ const readStart = (args: readonly string[]) => {
   if (depth !== "best" && depth !== "all") return refuse(`--depth knows best and all, not “${depth}”.`)
   if (values.depth !== undefined && values.ask === undefined) return refuse("--depth goes with --ask.")
   if (values.json === true && values.ask === undefined) return refuse("--json goes with --ask.")
+  const decision = values.approve === true ? ("approve" as const) : values.deny === true ? ("deny" as const) : undefined
+  if (decision !== undefined && values.ask === undefined) return refuse(`--${decision} goes with --ask.`)
+  if (values.approve === true && values.deny === true) return refuse("--approve and --deny exclude each other.")
   if (values.ask?.trim() === "") return refuse("--ask needs a question.")
   if (values.docs === "") return refuse("--docs needs a folder.")
   if (values.data === "") return refuse("--data needs a folder.")
   return {
     help: values.help === true,
     question: values.ask === undefined ? undefined : { question: values.ask, depth: depth as "best" | "all" },
-    format: values.json === true ? ("json" as const) : ("text" as const),
+    settings: {
+      format: values.json === true ? ("json" as const) : ("text" as const),
+      ...(decision === undefined ? {} : { decision })
+    },
     stack: {
       gateway: gateway as "azure-web-pubsub" | "ws",
       port: Number(port),
@@ -98,7 +107,7 @@ const run = async (args: readonly string[]): Promise<number> => {
         return 0
       }
       if (wanted.question === undefined) return (await import("./start.ts")).start(wanted.stack)
-      return (await import("./ask.ts")).ask(wanted.stack, wanted.question, wanted.format)
+      return (await import("./ask.ts")).ask(wanted.stack, wanted.question, wanted.settings)
     }
     default:
       return refuse(`There is no command “${command}”.`)

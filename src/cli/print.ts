@@ -5,7 +5,7 @@
  * Markdown stays as it is but for links to sources and, with colours, bold. Control characters that documents
  * might carry never reach the terminal.
  */
-import type { KnownEvent } from "throughline/client"
+import type { Json, KnownEvent } from "throughline/client"
 
 type Sink = { readonly write: (text: string) => unknown }
 /** An event as it came; unknown types are passed over. */
@@ -104,7 +104,14 @@ export const printer = (out: Sink, options: { readonly colour: boolean }): ((eve
       case "source.cited":
         sources.push(plain(event.url ?? event.name ?? event.title ?? event.source))
         return
+      case "ask.opened":
+        line(`${blank ? "" : "\n"}${paint(1, `? ${plain(event.prompt)}`)}\n${shown(event.input)}`)
+        return
+      case "ask.resolved":
+        line(dim(`· ${event.answer.type}${event.by === undefined ? "" : ` by ${plain(event.by)}`}`))
+        return
       case "interrupt.received":
+        if (event.interrupt.kind === "answer" && event.verdict.type === "accepted") return
         line(dim(`· ${event.interrupt.kind} ${event.verdict.type}`))
         return
       case "run.finished": {
@@ -127,6 +134,18 @@ export const printer = (out: Sink, options: { readonly colour: boolean }): ((eve
     }
   }
 }
+
+/** What is to be approved, a field per line, long ones below their name. */
+const shown = (input: Json | undefined): string =>
+  typeof input !== "object" || input === null
+    ? ""
+    : Object.entries(input)
+        .filter(([, value]) => value !== null)
+        .map(([name, value]) => {
+          const text = plain(typeof value === "string" ? value.trimEnd() : JSON.stringify(value))
+          return `  ${name}: ${text.includes("\n") ? `\n${text.replace(/^/gm, "  | ")}` : text}`
+        })
+        .join("\n")
 
 /** Without control characters, escape sequences among them, and without marks that turn the direction of text. */
 const plain = (text: string): string =>

@@ -28,6 +28,7 @@ export const reconnectDelay = (
   const window = STEP_MILLIS * 2 ** Math.min(failures - 1, 6)
   if (retryAfterMillis !== undefined) return retryAfterMillis + random() * Math.max(spreadMillis, window)
   if (failures === 0) return FIRST_MILLIS + random() * FIRST_SPREAD_MILLIS
-  // After a second failure it is no single cut any more: the backend's own measure holds.
-  return random() * (failures === 1 ? window : Math.max(window, spreadMillis))
+  // After a second failure it is no single cut any more: the backend's own measure holds. A crowd that is refused again
+  // and again then asks, on average, once in that time; with full jitter it would be twice.
+  return failures > 1 && spreadMillis > window ? spreadMillis * (0.5 + random()) : random() * window
 }

@@ -1,5 +1,6 @@
 /**
- * `throughline/conformance`: the cases that every log, gateway and blob store has to pass, and wrappers that inject faults.
+ * `throughline/conformance`: the cases that every log, gateway and blob store has to pass, wrappers that inject faults, and
+ * the checker of recorded histories.
  *
  * Plain functions for any test runner: a case fails by throwing, or as an effect that fails, with a sentence that says
  * what was promised and what came.
@@ -9,5 +10,17 @@ export { faultyGateway, type FaultyGateway, type GatewayFaults } from "./faultyG
 export { faultyLog, type FaultyLogOptions, type LogFault, type LogOperation } from "./faultyLog.ts"
 export { appliesTo, GatewayCaseFailed, type GatewayCase, type GatewayEnv, type RecordedCall } from "./gatewayCase.ts"
 export { gatewayCases } from "./gatewayCases.ts"
+export { checkHistory } from "./history.ts"
+export {
+  INVARIANTS,
+  type Breach,
+  type ClientRecord,
+  type History,
+  type Invariant,
+  type LogRecord,
+  type Shown,
+  type SideEffect,
+  type Told
+} from "./historyRecords.ts"
 export { ConformanceFailure, type LogCase, type LogEnv } from "./logCase.ts"
 export { checkLog, logCases, type LogFinding } from "./logCases.ts"

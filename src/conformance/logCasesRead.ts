@@ -216,6 +216,11 @@ export const readCases: readonly LogCase[] = [
       )
       yield* same("notes", yield* second.notes(thread, "step/"), [notes[1]])
       yield* same("snapshot", (yield* second.snapshot(thread)) === undefined, true)
+      const clean = snapshotAt(head, { text: "clean" })
+      yield* log.saveSnapshot(thread, clean)
+      yield* log.erase(thread, { from: 4, to: 4, noteKeys: [], tombstone: () => "gone 4", keepSnapshot: true })
+      yield* same("fourth", (yield* entriesOf(second, thread))[3]?.body, "gone 4")
+      yield* same("snapshot that is kept", yield* second.snapshot(thread), clean)
       yield* appended("append", yield* log.append(thread, following(yield* log.head(thread))))
     })
   },

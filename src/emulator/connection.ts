@@ -17,6 +17,8 @@ export const SUBPROTOCOLS: Readonly<Record<string, Protocol>> = {
   "json.reliable.webpubsub.azure.v1": "reliable"
 }
 
+/** A reliable client that reads slower gets no more until it has read: what waits for it is kept unwritten. */
+const MAX_UNREAD_BYTES = 4 * 1024
 /** What a socket may hold unsent before the client counts as too slow. */
 export const MAX_BUFFERED_BYTES = 16 * 1024 * 1024
 /** Events that may wait for the upstream on one connection. */
@@ -124,7 +126,8 @@ export class Connection {
     if (this.protocol === "simple") return
     const token = this.#unacked === undefined ? undefined : this.#options.newReconnectionToken()
     socket.send(connectedFrame(this.userId, this.id, token))
-    if (this.#unacked !== undefined) for (const frame of this.#unacked.frames()) socket.send(frame)
+    this.#unacked?.rewind()
+    this.#writeKept()
   }
 
   /** The socket is gone. Without a close handshake a reliable connection waits for its client, else it ends. */
@@ -145,10 +148,20 @@ export class Connection {
     if (this.ended) return
     const unacked = this.#unacked
     if (unacked !== undefined) {
-      const frame = '{"sequenceId":' + (unacked.last + 1) + "," + message.tail
-      if (!unacked.push(frame, message.bytes)) return this.end(CLOSE_POLICY, "SlowClient: too much is not acknowledged")
-      this.send(frame)
+      if (!unacked.push(message)) return this.end(CLOSE_POLICY, "SlowClient: too much is not acknowledged")
+      this.#writeKept()
     } else this.send(this.protocol === "json" ? message.frame : message.payload.plain)
+  }
+
+  /** Writes what is kept and not written yet, as far as the client reads, and goes on when it has. */
+  readonly #writeKept = (): void => {
+    const socket = this.#socket
+    if (socket === undefined || this.#frozen) return
+    while (socket.bufferedAmount <= MAX_UNREAD_BYTES) {
+      const frame = this.#unacked?.next()
+      if (frame === undefined) return
+      socket.send(frame, this.#writeKept)
+    }
   }
 
   /** Sends a frame that is not kept: acks, pongs, answers. Lost when there is no socket. */

@@ -81,6 +81,16 @@ export interface Snapshot {
   readonly hash: string
   readonly view: Json
 }
+export interface Erase {
+  /** Offsets, both included. */
+  readonly from: number
+  readonly to: number
+  readonly noteKeys: readonly string[]
+  /** The body that an entry has from then on. */
+  readonly tombstone: (entry: StoredEntry) => string
+  /** The saved snapshot is free of what is erased, and stays. */
+  readonly keepSnapshot?: boolean
+}
 /** What an acknowledged append survives, in a sentence each. */
 export interface Durability {
   readonly sigkill: string
@@ -107,16 +117,8 @@ export interface ThreadLogService {
   readonly saveSnapshot: (thread: ThreadKey, snapshot: Snapshot) => Effect.Effect<void, LogError>
   /** Removes entries up to `offset`, at most what a saved snapshot covers. Answers the offset trimmed to. */
   readonly trim: (thread: ThreadKey, offset: number) => Effect.Effect<number, LogError>
-  /** Overwrites the bodies of these entries with `tombstone(entry)` and deletes notes by key and the snapshot. */
-  readonly erase: (
-    thread: ThreadKey,
-    erase: {
-      readonly from: number
-      readonly to: number
-      readonly noteKeys: readonly string[]
-      readonly tombstone: (entry: StoredEntry) => string
-    }
-  ) => Effect.Effect<void, LogError>
+  /** Overwrites the bodies of entries, and deletes notes by key and the snapshot. */
+  readonly erase: (thread: ThreadKey, erase: Erase) => Effect.Effect<void, LogError>
   /** Removes everything and leaves a head at offset 0 with the new `logId`; old heads never match again. */
   readonly drop: (thread: ThreadKey, logId: string) => Effect.Effect<void, LogError>
 }

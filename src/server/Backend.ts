@@ -19,11 +19,12 @@ import { ThreadLog, type ThreadKey } from "../ports/ThreadLog.ts"
 import { consume } from "../agent/consume.ts"
 import type { Agent } from "../agent/defineAgent.ts"
 import { makeDraining } from "../agent/draining.ts"
+import { makeHandedOut } from "../agent/handedOut.ts"
 import { sweep, type Swept } from "../agent/sweep.ts"
 import { work, type Worked } from "../agent/worker.ts"
 import type { Counters } from "../writer/Counters.ts"
 import { makeGroups } from "../writer/Groups.ts"
-import { makeWriters } from "../writer/Writers.ts"
+import { makeWriters, monotonicMillis } from "../writer/Writers.ts"
 import type { Admit } from "./admit.ts"
 import { drop } from "./drop.ts"
 import { erase, type EraseOptions } from "./erase.ts"
@@ -123,6 +124,7 @@ const build = Effect.fnUntraced(function* (
   const draining = makeDraining()
   const services: ServerServices = {
     ...draining,
+    handedOut: makeHandedOut(),
     blobs: Option.getOrUndefined(yield* Effect.serviceOption(BlobStore)),
     agents,
     log,
@@ -131,7 +133,7 @@ const build = Effect.fnUntraced(function* (
     access,
     writers,
     nextId: next,
-    now: () => clock.currentTimeMillisUnsafe(),
+    now: monotonicMillis(clock),
     fork: Effect.runForkWith(yield* Effect.context<never>()),
     context: options.context,
     origins: new Set(options.origins),

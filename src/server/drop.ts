@@ -6,7 +6,7 @@
  * brings nothing. A process that dies in between leaves a dropped thread; dropping again does the rest.
  */
 import * as Effect from "effect/Effect"
-import type { Fault } from "../protocol/Fault.ts"
+import { fault, type Fault } from "../protocol/Fault.ts"
 import { decodeControl } from "../thread/decide.ts"
 import { leaveWord } from "./revoke.ts"
 import type { ServerServices } from "./ServerServices.ts"
@@ -17,7 +17,7 @@ export const drop = (
   name: ThreadName
 ): Effect.Effect<{ readonly ok: true; readonly offset: number }, Fault> =>
   Effect.gen(function* () {
-    const { log, nextId, writers } = services
+    const { blobs, log, nextId, writers } = services
     const thread = yield* namedThread(name)
     const head = yield* orFault(log.head(thread))
     // a damaged control is one of the reasons to drop a thread
@@ -26,6 +26,10 @@ export const drop = (
       () => 1
     )
     yield* orFault(log.drop(thread, nextId()))
+    if (blobs !== undefined)
+      yield* Effect.mapError(blobs.eraseAll(`${thread}/`), ({ message }) =>
+        fault("STORE_UNAVAILABLE", `${message}; drop the thread again`)
+      )
     writers.get(thread).look()
     const { offset } = yield* command(services, thread, {
       type: "revoke",

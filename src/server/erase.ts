@@ -59,17 +59,32 @@ export const erase = (
       offset = (yield* command(services, thread, part)).offset
     }
     const noteKeys = found.interrupts.map(({ key }) => key)
+    const blobKeys: string[] = []
     for (const run of found.runs) {
       for (const kind of WORKING_NOTES)
-        for (const { key } of yield* orFault(log.notes(thread, `${kind}/${run}/`))) noteKeys.push(key)
+        for (const { key, value } of yield* orFault(log.notes(thread, `${kind}/${run}/`))) {
+          noteKeys.push(key)
+          const { blob } = Object(value) as { readonly blob?: unknown }
+          if (typeof blob === "string") blobKeys.push(blob)
+        }
     }
     // of trimmed entries only the snapshot is left, so it cannot be folded again without what is erased
-    const scrubbed = found.firstOffset > 1 ? yield* orFault(scrubbedView(log, thread, found, from, to)) : undefined
-    yield* orFault(log.erase(thread, { from: Math.max(from, found.firstOffset), to, noteKeys, tombstone }))
+    const keepSnapshot = found.firstOffset > 1
+    const scrubbed = keepSnapshot ? yield* orFault(scrubbedView(log, thread, found, from, to)) : undefined
+    if (scrubbed !== undefined) yield* orFault(log.saveSnapshot(thread, snapshotOf(scrubbed)))
+    for (const key of blobKeys) yield* eraseBlob(services, key)
+    const first = Math.max(from, found.firstOffset)
+    yield* orFault(log.erase(thread, { from: first, to, noteKeys, tombstone, keepSnapshot }))
     const view = scrubbed ?? (yield* orFault(readView(log, thread))).view
     yield* orFault(log.saveSnapshot(thread, snapshotOf(view)))
     return { ok: true, offset } as const
   })
+
+/** The blob goes before the note that names it, so that erasing again finds what is left. */
+const eraseBlob = ({ blobs }: ServerServices, key: string): Effect.Effect<void, Fault> =>
+  blobs === undefined
+    ? Effect.fail(fault("INTERNAL", "results are in a blob store that this backend was not given: pass `blobs`"))
+    : Effect.mapError(blobs.erase(key), ({ message }) => fault("STORE_UNAVAILABLE", `${message}; erase again`))
 
 const tombstone = (entry: StoredEntry): string => {
   const parsed = parseEntry(entry)

@@ -106,7 +106,8 @@ const isRun = (run: Json): boolean =>
   ["interrupts", "asks"].every((key) => {
     const list = run[key]
     return Array.isArray(list) && list.every((item: Json) => isObject(item) && typeof item["id"] === "string")
-  })
+  }) &&
+  (run["asks"] as readonly JsonObject[]).every(({ digest }) => digest === undefined || typeof digest === "string")
 
 /** Reads a head's control; unknown fields are kept. Throws `ControlUnreadable`. */
 export const decodeControl = (json: Json): Control => {

@@ -7,7 +7,7 @@ import type { PostMessage } from "../protocol/Exchange.ts"
 import { fault } from "../protocol/Fault.ts"
 import { MAX_OPEN_RUNS } from "../protocol/Limits.ts"
 import type { CommandAnswer, DecideContext, Decision, Enqueue, PostCommand, StartCommand } from "./command.ts"
-import type { Control, OpenRun } from "./control.ts"
+import { runOf, type Control, type OpenRun } from "./control.ts"
 import { answeredBefore, recordOf, usedBefore } from "./recorded.ts"
 import {
   append,
@@ -51,6 +51,9 @@ export const decideStart = (control: Control, command: StartCommand, context: De
   const key = `run/${start.id}`
   const before = answeredBefore(key, digest, context)
   if (before !== undefined) return before
+  // nobody would take it on: who called it has no more need of it
+  if (command.parent !== undefined && runOf(control, command.parent.run)?.status !== "running")
+    return refuse(fault("RUN_TERMINAL", "the run that calls does not run any more"))
   const messageKey = start.message === undefined ? undefined : `message/${start.message.id}`
   if (messageKey !== undefined && context.notes.has(messageKey)) return refuse(usedBefore(messageKey))
   if (control.runs.length >= MAX_OPEN_RUNS) {

@@ -12,8 +12,8 @@ export type Patched = { readonly ok: true; readonly value: Json } | { readonly o
 
 /** Deepest place that an operation may name or fill, as for everything that is decoded. */
 const MAX_DEPTH = 64
-/** Values in all that one operation may copy or put: a few copies of copies would fill any memory. */
-const MAX_VALUES = 100_000
+/** What one patch may copy or put in all, in values and characters: a few copies of copies would fill any memory. */
+const MAX_SIZE = 1_000_000
 
 /** Ends the patch: nothing of it is applied. */
 const refuse = (code: "BAD_PATCH" | "FORBIDDEN_KEY" | "TOO_DEEP" | "TOO_MANY" = "BAD_PATCH"): never => {
@@ -29,9 +29,10 @@ const refuse = (code: "BAD_PATCH" | "FORBIDDEN_KEY" | "TOO_DEEP" | "TOO_MANY" = 
  */
 export const applyPatch = (value: Json, patch: readonly PatchOperation[]): Patched => {
   let at = 0
+  const budget = { left: MAX_SIZE }
   try {
     if (!Array.isArray(patch)) refuse()
-    for (; at < patch.length; at++) value = applyOne(value, patch[at] as AnyOperation)
+    for (; at < patch.length; at++) value = applyOne(value, patch[at] as AnyOperation, budget)
     return { ok: true, value }
   } catch (error) {
     // a shape that no guard let through fails like any other bad patch
@@ -43,7 +44,7 @@ export const applyPatch = (value: Json, patch: readonly PatchOperation[]): Patch
 
 /** An operation that no guard looked at. */
 type AnyOperation = Record<"op" | "path" | "from", string> & { value: Json | undefined }
-const applyOne = (doc: Json, { from, op, path, value }: AnyOperation): Json => {
+const applyOne = (doc: Json, { from, op, path, value }: AnyOperation, budget: { left: number }): Json => {
   const keys = pointer(path)
   if (op === "remove") return given(write(doc, keys))
   if (op === "copy" || op === "move") {
@@ -57,7 +58,7 @@ const applyOne = (doc: Json, { from, op, path, value }: AnyOperation): Json => {
     }
   } else if (op === "test") return isEqual(get(doc, keys), given(value)) ? doc : refuse()
   else if (op !== "add" && op !== "replace") refuse()
-  measure(given(value), keys.length, { left: MAX_VALUES })
+  measure(given(value), keys.length, budget)
   return write(doc, keys, value, op !== "replace")!
 }
 const given = (value: Json | undefined): Json => (value === undefined ? refuse() : value)
@@ -92,7 +93,8 @@ const write = (node: Json, [key, ...rest]: readonly string[], value?: Json, isNe
 }
 const measure = (value: Json, depth: number, budget: { left: number }): void => {
   if (depth > MAX_DEPTH) refuse("TOO_DEEP")
-  if (--budget.left < 0) refuse("TOO_MANY")
+  budget.left -= typeof value === "string" ? value.length + 1 : 1
+  if (budget.left < 0) refuse("TOO_MANY")
   if (isContainer(value)) for (const inner of Object.values(value)) measure(inner, depth + 1, budget)
 }
 const isEqual = (a: Json, b: Json): boolean => {

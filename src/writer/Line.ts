@@ -33,6 +33,8 @@ export interface AttachedLine {
   readonly epoch: number
   readonly handlers: LineHandlers
   seen: OpenRun | undefined | null
+  /** The history that the run was taken in: in another one, a run of the same id and epoch is another run. */
+  logId: string | undefined
 }
 /** What is rare is measured; what streams says its size itself. `512` is for what deciding adds. */
 export const unitsOf = (said: object): number => JSON.stringify(said).length + 512
@@ -55,7 +57,7 @@ export const makeLine = (
       if (pending.grow(attached, said, units)) return
       const events = [...said]
       const command: Command = { type: "emit", run, epoch, events }
-      enqueue({ command, outside: false, open: { owner: attached, events, delta: undefined }, units, onOutcome })
+      enqueue({ command, line: attached, open: { owner: attached, events, delta: undefined }, units, onOutcome })
     },
     offerDelta: (type, part, text) => {
       if (pending.growDelta(attached, type, part, text)) return
@@ -64,7 +66,7 @@ export const makeLine = (
       if (pending.grow(attached, [delta], units, delta)) return
       const events: Event[] = [delta]
       const command: Command = { type: "emit", run, epoch, events }
-      enqueue({ command, outside: false, open: { owner: attached, events, delta }, units, onOutcome })
+      enqueue({ command, line: attached, open: { owner: attached, events, delta }, units, onOutcome })
     },
     full: pending.full,
     drained: pending.drained,
@@ -75,7 +77,7 @@ export const makeLine = (
           if (outcome.ok || !OF_THE_CALL.has(outcome.fault.code)) onOutcome(outcome)
           settle(outcome)
         }
-        enqueue({ command, outside: false, open: undefined, units: unitsOf(events), onOutcome: settleBoth })
+        enqueue({ command, line: attached, open: undefined, units: unitsOf(events), onOutcome: settleBoth })
       }),
     detach
   }

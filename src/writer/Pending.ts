@@ -30,8 +30,8 @@ export const DELTA_UNITS = 128
 
 export interface Waiting {
   readonly command: Command
-  /** Whether someone outside a run waits for the answer. */
-  readonly outside: boolean
+  /** The run whose worker says it, in the history that it was taken in; `undefined`: someone outside waits for the answer. */
+  readonly line: { readonly logId: string | undefined } | undefined
   /** Whose offers may still be added to it; `undefined` when it is closed. */
   readonly open: { readonly owner: object; readonly events: Event[]; delta: Delta | undefined } | undefined
   units: number
@@ -72,14 +72,14 @@ export const makePending = (): Pending => {
     outsiders = 0
     for (const waiting of list) {
       units += waiting.units
-      if (waiting.outside) outsiders++
+      if (waiting.line === undefined) outsiders++
     }
   }
   return {
     push: (waiting) => {
       list.push(waiting)
       units += waiting.units
-      if (waiting.outside) outsiders++
+      if (waiting.line === undefined) outsiders++
     },
     grow: (owner, events, size, delta) => {
       const last = list.length > taken ? list[list.length - 1] : undefined
@@ -129,7 +129,7 @@ export const makePending = (): Pending => {
     },
     expire: (time) => {
       if (outsiders === 0) return []
-      const gone = list.filter((waiting, at) => at >= taken && waiting.outside && waiting.since < time)
+      const gone = list.filter((waiting, at) => at >= taken && waiting.line === undefined && waiting.since < time)
       if (gone.length === 0) return gone
       list = list.filter((waiting) => !gone.includes(waiting))
       count()

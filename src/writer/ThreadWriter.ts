@@ -7,6 +7,7 @@
  * What the events mean is `thread/decide`'s; when to look at the log without a reason is `Writers`'.
  */
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import type * as Fiber from "effect/Fiber"
 import type { Event, Id } from "../protocol/Event.ts"
 import { fault, type Fault } from "../protocol/Fault.ts"
@@ -17,7 +18,7 @@ import type { LogError } from "../ports/LogError.ts"
 import type { Head, ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
 import type { Command, EmitCommand } from "../thread/command.ts"
 import { emptyControl, runOf, type Control } from "../thread/control.ts"
-import { decodeControl, noteKeys } from "../thread/decide.ts"
+import { ControlUnreadable, decodeControl, noteKeys } from "../thread/decide.ts"
 import type { Counters } from "./Counters.ts"
 import { draftOf, encodeAppend, encodeHead, type Draft } from "./draft.ts"
 import type { Groups } from "./Groups.ts"
@@ -37,7 +38,7 @@ export interface WriterServices {
   readonly gateway: GatewayService
   readonly groups: Groups
   readonly nextId: () => string
-  /** This process's clock, epoch milliseconds; only differences of it are used. */
+  /** Milliseconds that never jump; only differences of them are used. */
   readonly now: () => number
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly counters: Counters
@@ -77,6 +78,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   const lines = new Set<AttachedLine>()
   let head: Head | undefined
   let control: Control = emptyControl
+  /** What the store's clock said, and when it did. */
+  let told = -Infinity
   let headSeenAt = 0
   let stale = true
   /** The head was read for the turn that begins. */
@@ -100,18 +103,20 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     counters
   })
 
-  /** The store's clock, as far as the last reply tells. Never goes back. */
-  const storeNow = () => (lastAt = Math.max(lastAt, head === undefined ? now() : head.now + (now() - headSeenAt)))
+  /** The store's clock, as far as the last reply tells; 0 before the first. Never goes back. */
+  const storeNow = () => (lastAt = Math.max(lastAt, Math.floor(told + (now() - headSeenAt))))
 
   const setHead = (next: Head, appended?: Control) => {
     if (appended !== undefined) control = appended
     else if (head?.tag !== next.tag || head.logId !== next.logId) control = decodeControl(next.control)
     head = next
+    told = next.now
     headSeenAt = now()
     stale = false
     for (const line of lines) {
       const run = runOf(control, line.run)
-      const mine = run?.epoch === line.epoch ? run : undefined
+      line.logId ??= next.logId
+      const mine = run?.epoch === line.epoch && line.logId === next.logId ? run : undefined
       if (mine === line.seen) continue
       line.seen = mine
       line.handlers.onControl(mine)
@@ -154,11 +159,19 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
         outside ? readNotes(batch) : noReading,
         needsHead ? readHead(() => outside) : Effect.void
       ] as const
+      const history = head?.logId
       ;[notes] = yield* Effect.all(readings, { concurrency: 2 })
+      // notes of another history say nothing about this one
+      if (history !== undefined && head!.logId !== history) {
+        asked.clear()
+        if (outside) notes = yield* readNotes(batch)
+      }
       if (needsHead) yield* standAside
     }
     fresh = false
     if (batch.length === 0) return
+    const strangers = batch.filter(({ line }) => line?.logId !== undefined && line.logId !== head!.logId)
+    if (strangers.length > 0) return fail(strangers, fault("EPOCH_FENCED", "the log has another history"))
     const draft = draftOf(batch, { control, offset: head!.offset, now: storeNow(), notes })
     if (draft.events.length === 0) return finish(draft)
     const { nextId, redact } = services
@@ -192,6 +205,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   /** The next turn decides anew on the head that came back; twice in a row, it is made sure that it is our turn. */
   const lost = (next: Head) =>
     Effect.suspend(() => {
+      // notes of another history say nothing about this one
+      if (next.logId !== head?.logId) asked.clear()
       setHead(next)
       fresh = true
       losses++
@@ -212,7 +227,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   const standAside = Effect.gen(function* () {
     const until = now() + KNOCK_MILLIS
     while (othersTurn() && now() < until) {
-      yield* Effect.sleep(4 + Math.random() * 12)
+      yield* Effect.sleep(4 + (yield* Random.next) * 12)
       yield* readHead(() => false)
     }
   })
@@ -278,15 +293,20 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       if (reason._tag === "LogUnavailable" || reason._tag === "LogFull") {
         // agents wait for the log; people are told, and may send the same id again
         trouble = fault(reason._tag === "LogFull" ? "STORE_FULL" : "STORE_UNAVAILABLE", message)
-        return Effect.sleep(100 + Math.random() * 200)
+        return Effect.flatMap(Random.next, (drawn) => Effect.sleep(100 + drawn * 200))
       }
       const code =
         reason._tag === "RecordTooLarge" ? "TOO_LARGE" : reason._tag === "LogCorrupt" ? "STORE_CORRUPT" : "INTERNAL"
       return giveUp(fault(code, message))
     })
   /** A programming mistake, or control of a version that this process does not know. */
-  const onDefect = (defect: unknown) =>
-    Effect.andThen(Effect.logError("thread writer failed", defect), giveUp(fault("INTERNAL", "the writer failed")))
+  const onDefect = (defect: unknown) => {
+    const problem =
+      defect instanceof ControlUnreadable
+        ? fault("STORE_CORRUPT", "the thread's record is damaged, or of a newer version, and is not served")
+        : fault("INTERNAL", "the writer failed")
+    return Effect.andThen(Effect.logError("thread writer failed", defect), giveUp(problem))
+  }
 
   /** Made once: a busy thread takes thousands of turns. */
   const guarded = Effect.catchDefect(Effect.catch(turn, onLogError), onDefect)
@@ -306,7 +326,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   }
 
   const attach = (run: Id, epoch: number, handlers: LineHandlers): Line => {
-    const attached: AttachedLine = { run, epoch, handlers, seen: null }
+    const attached: AttachedLine = { run, epoch, handlers, seen: null, logId: head?.logId }
     lines.add(attached)
     services.wakeTicker()
     return makeLine(attached, pending, enqueue, () => {
@@ -319,7 +339,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     submit: (command) =>
       Effect.callback<Outcome>((resume) => {
         const onOutcome = (outcome: Outcome) => resume(Effect.succeed(outcome))
-        enqueue({ command, outside: true, open: undefined, units: unitsOf(command), onOutcome })
+        enqueue({ command, line: undefined, open: undefined, units: unitsOf(command), onOutcome })
         services.wakeTicker()
       }),
     attach,

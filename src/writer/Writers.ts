@@ -7,6 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Clock from "effect/Clock"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Event } from "../protocol/Event.ts"
 import { HEAD_FRAME_MILLIS } from "../protocol/Limits.ts"
@@ -24,16 +25,21 @@ const LOOK_MILLIS = 250
 /** … this often for the first ten seconds, then once a second. */
 const EAGER_MILLIS = 10_000
 const LAZY_LOOK_MILLIS = 1_000
+/** Longest that a run waits until it is listened for. */
+const LISTEN_MILLIS = 500
 /** Turns at once in a process: as many as gateway adapters have sockets. */
 const TURNS = 64
 /** Idle writers kept for their head; beyond that the oldest go. */
 const KEPT_WRITERS = 1_000
 
+/** Milliseconds of an unknown origin, for differences: nobody sets this clock, and no wall clock's jump moves a lease. */
+export const monotonicMillis = (clock: Clock.Clock) => () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
 export interface Writers {
   readonly get: (thread: ThreadKey) => ThreadWriter
   readonly groups: Groups
   readonly counters: Counters
-  /** Listens for the thread's interrupts until the scope ends; resolves when the head may be read. */
+  /** Listens for the thread's interrupts until the scope ends; resolves when the head may be read, soon in any case. */
   readonly listen: (thread: ThreadKey) => Effect.Effect<void, never, Scope.Scope>
 }
 export interface WritersOptions {
@@ -51,7 +57,7 @@ export const makeWriters = Effect.fnUntraced(function* (options: WritersOptions)
   const counters = makeCounters()
   const slots = makeSlots(TURNS)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const now = () => clock.currentTimeMillisUnsafe()
+  const now = monotonicMillis(clock)
   const writers = new Map<ThreadKey, ThreadWriter>()
   /** Those that the ticker looks after. */
   const active = new Set<ThreadWriter>()
@@ -108,7 +114,7 @@ export const makeWriters = Effect.fnUntraced(function* (options: WritersOptions)
     }
   }
 
-  let inbox: Effect.Effect<Inbox | undefined> | undefined
+  let inbox: Fiber.Fiber<Inbox | undefined> | undefined
   const listening = new Map<string, { readonly writer: ThreadWriter; count: number }>()
   const openInbox = (subscribe: NonNullable<GatewayService["subscribe"]>) =>
     subscribe({
@@ -118,30 +124,39 @@ export const makeWriters = Effect.fnUntraced(function* (options: WritersOptions)
       }
     }).pipe(
       Scope.provide(scope),
-      Effect.catch((error) => {
-        // without it the worker still reads the head several times a second; the next run tries again
-        inbox = undefined
-        return Effect.as(Effect.logWarning(`cannot listen for interrupts: ${error.message}`), undefined)
-      })
+      Effect.catch((error) => Effect.as(Effect.logWarning(`cannot listen for interrupts: ${error.message}`), undefined))
     )
 
   const listen = Effect.fnUntraced(function* (thread: ThreadKey) {
     const { subscribe } = gateway
     if (subscribe === undefined) return
-    inbox ??= yield* Effect.cached(openInbox(subscribe))
-    const joined = yield* inbox
-    if (joined === undefined) return
+    // fibers of their own: who stops waiting does not stop what others wait for
+    const opening = (inbox ??= fork(openInbox(subscribe)))
     const group = groups.inbox(thread)
     const entry = listening.get(group)
     if (entry !== undefined) entry.count++
     else listening.set(group, { writer: get(thread), count: 1 })
-    yield* Effect.ignore(joined.join(group))
+    let joined: Inbox | undefined
+    let late = false
+    const joining = fork(
+      Effect.gen(function* () {
+        joined = yield* Fiber.join(opening)
+        // without it the worker still reads the head several times a second; the next run tries again
+        if (joined === undefined) return void (inbox === opening && (inbox = undefined))
+        yield* Effect.ignore(joined.join(group))
+        if (late) listening.get(group)?.writer.look()
+      })
+    )
     yield* Effect.addFinalizer(() => {
+      joining.interruptUnsafe()
       const held = listening.get(group)
       if (held === undefined || --held.count > 0) return Effect.void
       listening.delete(group)
-      return joined.leave(group)
+      return joined === undefined ? Effect.void : joined.leave(group)
     })
+    // a gateway that is away holds up nobody: until it is back the head is read now and then
+    yield* Effect.timeoutOption(Fiber.await(joining), LISTEN_MILLIS)
+    late = true
   })
 
   return { get, groups, counters, listen } satisfies Writers as Writers

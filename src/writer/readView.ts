@@ -29,9 +29,10 @@ export const readView = Effect.fnUntraced(function* (log: ThreadLogService, thre
   return yield* foldFrom(log, thread, saved).pipe(
     Effect.catch((error) => {
       // trimmed or replaced between the two reads: begin again with the newest snapshot
-      const again = error.reason._tag === "OffsetExpired" || saved !== undefined
-      if (!again) return Effect.fail(error)
-      return Effect.flatMap(usableSnapshot(log, thread), (newer) => foldFrom(log, thread, newer))
+      const expired = error.reason._tag === "OffsetExpired"
+      if (!expired && saved === undefined) return Effect.fail(error)
+      // of what was trimmed, a snapshot of an older fold is better than none
+      return Effect.flatMap(usableSnapshot(log, thread, expired), (newer) => foldFrom(log, thread, newer))
     })
   )
 })
@@ -64,10 +65,11 @@ const foldFrom = Effect.fnUntraced(function* (log: ThreadLogService, thread: Thr
   return { view, head } satisfies ViewAt as ViewAt
 })
 
-const usableSnapshot = (log: ThreadLogService, thread: ThreadKey) =>
-  Effect.map(log.snapshot(thread), (saved) =>
-    saved !== undefined && saved.foldVersion === FOLD_VERSION && saved.hash === hashOf(saved.view) ? saved : undefined
-  )
+const usableSnapshot = (log: ThreadLogService, thread: ThreadKey, anyVersion = false) =>
+  Effect.map(log.snapshot(thread), (saved) => {
+    const isOurs = saved !== undefined && (anyVersion || saved.foldVersion === FOLD_VERSION)
+    return isOurs && saved.hash === hashOf(saved.view) ? saved : undefined
+  })
 
 export const snapshotOf = (view: View): Snapshot => {
   const json = view as unknown as Json

@@ -5,6 +5,7 @@
  * id. Until that is settled the same append, byte for byte, is all that is sent.
  */
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import type { Append, Head, ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
 import type { LogError } from "../ports/LogError.ts"
 import type { Counters } from "./Counters.ts"
@@ -19,8 +20,8 @@ const RETRY_MAX_MILLIS = 1_000
 
 /** Waits longer each time, with jitter, so that many writers do not come back together. */
 const pause = (attempt: number) =>
-  Effect.suspend(() =>
-    Effect.sleep(Math.random() * Math.min(RETRY_MAX_MILLIS, RETRY_MIN_MILLIS * 2 ** Math.min(attempt, 10)))
+  Effect.flatMap(Random.next, (drawn) =>
+    Effect.sleep(drawn * Math.min(RETRY_MAX_MILLIS, RETRY_MIN_MILLIS * 2 ** Math.min(attempt, 10)))
   )
 
 /** Repeats a read for as long as the log does not answer. `giveUp` ends it early. */

@@ -6,11 +6,12 @@ import { consume } from "../../src/agent/consume.ts"
 import { faultyLog } from "../../src/conformance/faultyLog.ts"
 import { QueueError, type Delivery } from "../../src/ports/JobQueue.ts"
 import { LogCorrupt, LogError } from "../../src/ports/LogError.ts"
-import type { ThreadLogService } from "../../src/ports/ThreadLog.ts"
+import type { Head, ThreadLogService } from "../../src/ports/ThreadLog.ts"
+import { snapshotOf } from "../../src/writer/readView.ts"
 import { flush, logOn, makeWorld, pass, passUntil, processOn, START } from "../writer/world.ts"
 import { memoryStore } from "../../adapters/logs/memory/log.ts"
 import { TestClock } from "effect/testing"
-import { agentOf, ended, gate, job, makeBackends, typesOf } from "./world.ts"
+import { aborted, agentOf, ended, gate, job, makeBackends, typesOf } from "./world.ts"
 
 describe("a job", () => {
   it.effect("that comes twice, to two workers at once, makes one run", () =>
@@ -85,6 +86,32 @@ describe("a job", () => {
       assert.deepStrictEqual(yield* ended(yield* world.work(world.second)), { type: "finished", outcome: "completed" })
     })
   )
+  it.effect("that nobody takes is handed out again less and less often, by each sweeper", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([agentOf("a", async () => "done")])
+      yield* world.start("r", "a")
+      yield* pass(15_100, 100)
+      for (let second = 0; second < 240; second += 5) {
+        yield* world.first.backend.sweep
+        yield* pass(5_000, 1_000)
+      }
+      // at 15, 30, 60, 120 s and the one of the start itself
+      assert.isAtMost(world.jobs.length, 6)
+      assert.isAtLeast(world.jobs.length, 4)
+      assert.deepStrictEqual(yield* ended(yield* world.work(world.second)), { type: "finished", outcome: "completed" })
+    })
+  )
+  it.effect("begins its run also while the gateway is away, and hears a cancel all the same", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([agentOf("a", (run) => aborted(run))], { away: true })
+      yield* world.start("r", "a")
+      const working = yield* world.work(world.second)
+      yield* passUntil(() => typesOf(world.events()).includes("run.started"), 1_000)
+      yield* world.interrupt({ kind: "cancel", run: "r" })
+      yield* ended(working, 2_000)
+      assert.deepStrictEqual(world.outcomes("r"), [{ type: "cancelled" }])
+    })
+  )
   it.effect("of a run whose agent no worker knows ends the run and says so", () =>
     Effect.gen(function* () {
       const world = yield* makeBackends([agentOf("a", async () => {})], { processes: 1 })
@@ -93,6 +120,17 @@ describe("a job", () => {
       entries[0] = { ...entries[0]!, body: entries[0]!.body.replace('"agent":"a"', '"agent":"z"') }
       assert.deepStrictEqual(yield* ended(yield* world.work(world.first)), { type: "skipped", why: "NOT_FOUND" })
       assert.include(JSON.stringify(world.outcomes("r")), "no worker here knows its agent")
+    })
+  )
+  it.effect("of a run whose beginning was trimmed ends the run and says so, instead of being taken for ever", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([agentOf("a", async () => {})], { processes: 1 })
+      yield* world.start("r", "a")
+      yield* world.plain.saveSnapshot("main/t1", snapshotOf(yield* world.view()))
+      yield* world.plain.trim("main/t1", 1)
+      assert.deepStrictEqual(yield* ended(yield* world.work(world.first)), { type: "skipped", why: "NOT_FOUND" })
+      const { entries } = yield* world.plain.read("main/t1", 1, { limit: 10, maxBytes: 100_000 })
+      assert.include(entries.at(-1)!.body, "its beginning is no longer in the log")
     })
   )
   it.effect("whose log does not answer for a while waits and then runs; it is not lost", () =>
@@ -138,6 +176,34 @@ describe("the sweeper", () => {
   )
 })
 
+describe("a store whose clock is a day ahead of this process's", () => {
+  const DAY = 24 * 3_600_000
+  const ahead = (head: Head): Head => ({ ...head, now: head.now + DAY })
+  const withClock = (log: ThreadLogService): ThreadLogService => ({
+    ...log,
+    head: (thread) => Effect.map(log.head(thread), ahead),
+    read: (thread, after, page) =>
+      Effect.map(log.read(thread, after, page), (result) => ({ ...result, head: ahead(result.head) })),
+    append: (thread, request) =>
+      Effect.map(log.append(thread, request), (result) =>
+        result._tag === "Appended" ? { ...result, head: ahead(result.head) } : result
+      )
+  })
+  it.effect("decides what is due: a lost run is found no later, and a healthy one no sooner", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([agentOf("a", () => new Promise(() => {}))], { log: withClock })
+      yield* world.start("r", "a")
+      yield* world.work(world.second)
+      yield* pass(500)
+      world.second.kill()
+      yield* pass(28_000, 250)
+      assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 0 })
+      yield* pass(3_000, 250)
+      assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 1 })
+    })
+  )
+})
+
 /** Services whose queue and log the test makes up. */
 const consuming = Effect.fnUntraced(function* (options: {
   readonly onReceive: () => Effect.Effect<readonly Delivery[], QueueError>
@@ -157,6 +223,7 @@ const consuming = Effect.fnUntraced(function* (options: {
     now: () => START,
     fork: Effect.runForkWith(yield* Effect.context<never>()),
     blobs: undefined,
+    handedOut: { again: () => true },
     onDrain: () => () => {},
     drain: () => {},
     context: undefined

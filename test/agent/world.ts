@@ -30,6 +30,8 @@ export const makeBackends = Effect.fnUntraced(function* (
   options: {
     readonly processes?: number
     readonly subscribe?: boolean
+    /** The gateway lets nobody listen, and does not say so. */
+    readonly away?: boolean
     readonly blobs?: Layer.Layer<BlobStore>
     readonly log?: (log: ThreadLogService) => ThreadLogService
     readonly authorize?: AccessService["authorize"]
@@ -38,7 +40,10 @@ export const makeBackends = Effect.fnUntraced(function* (
   yield* TestClock.setTime(START)
   const store = memoryStore()
   const plain = yield* logOn(store)
-  const recording = recordingGateway({ subscribe: options.subscribe ?? true })
+  const recording = recordingGateway({
+    subscribe: options.subscribe ?? true,
+    away: options.away ?? false
+  })
   const jobs: Job[] = []
   const queue = { lost: false }
   const principal = { id: "ann" }

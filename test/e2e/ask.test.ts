@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import type { KnownEvent } from "throughline/client"
 import { folderOf, handbook } from "../examples/librarian/folder.ts"
@@ -53,6 +54,41 @@ describe.each(["azure-web-pubsub", "ws"])("--ask over %s", (gateway) => {
       outcome: { type: "completed", result: { cited: 1, sections: 1 } }
     })
     expect(events.filter(({ type }) => type === "run.finished")).toHaveLength(1)
+  })
+})
+
+describe("--ask for a note", () => {
+  const asking = async (...flags: readonly string[]) => {
+    const docs = await folderOf(manual)
+    const asked = command("start", "--docs", docs, "--gateway", "ws", "--ask", "Write a note about gaps", ...flags)
+    const code = await asked.ended
+    return { asked, code, files: readdirSync(docs).toSorted() }
+  }
+  it("shows what would be written, and writes it with --approve", async () => {
+    const { asked, code, files } = await asking("--approve")
+    expect(code, asked.err()).toBe(0)
+    expect(asked.out()).toContain("? Write a new note, note-gaps.md?\n  path: note-gaps.md\n  text: \n  | # Gaps\n")
+    expect(asked.out()).toContain("· approved by you")
+    expect(files).toEqual(["note-gaps.md", "order.md"])
+    expect(asked.err()).toBe("")
+  })
+  it("writes nothing with --deny, and prints events as ever with --json", async () => {
+    const { asked, code, files } = await asking("--deny", "--json")
+    expect(code, asked.err()).toBe(0)
+    const events = eventsOf(asked.out())
+    expect(events.filter(({ type }) => type.startsWith("ask."))).toMatchObject([
+      { type: "ask.opened", input: { path: "note-gaps.md" } },
+      { type: "ask.resolved", answer: { type: "denied" }, by: "you" }
+    ])
+    expect(events.at(-1)).toMatchObject({ type: "run.finished", outcome: { type: "completed" } })
+    expect(files).toEqual(["order.md"])
+  })
+  it("denies it where nobody sits at a terminal, and says so", async () => {
+    const { asked, code, files } = await asking()
+    expect(code, asked.err()).toBe(0)
+    expect(asked.err()).toContain("It is denied, because nobody can be asked here")
+    expect(asked.out()).toContain("The note was refused: “nobody was at the terminal”.")
+    expect(files).toEqual(["order.md"])
   })
 })
 

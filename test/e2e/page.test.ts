@@ -4,13 +4,12 @@
 import { rm } from "node:fs/promises"
 import type { Browser, BrowserContext, Page } from "playwright-core"
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
-import type { View } from "throughline/client"
 import { startStack } from "../../src/cli/stack.ts"
 import type { Stack } from "../../src/cli/stack.ts"
-import { createFold } from "../../src/thread/fold.ts"
-import type { Entry } from "../../src/protocol/Entry.ts"
 import { handbook, writeFolder } from "../examples/librarian/folder.ts"
 import { describeInBrowser, launch } from "./browser.ts"
+import { expectLog, finished, threadOf, TIMEOUT } from "./tab.ts"
+import type { Global } from "./tab.ts"
 
 const SECTIONS = 400
 const documents = {
@@ -18,40 +17,6 @@ const documents = {
   "pests.md": "# Pests\n\nGreenfly are washed off with soapsuds.\n",
   "hostile.md":
     '# Hostile\n\nA wolpertinger <img src=x onerror="window.hacked=1"> ![pixel](http://127.0.0.1:9/pixel.png) [click](javascript:window.hacked=1) <script>window.hacked=1</script> [fine](https://example.org/).\n'
-}
-const TIMEOUT = 60_000
-
-/** What a full replay of the log shows. */
-const logView = async (stack: Stack, thread: string): Promise<View> => {
-  const fold = createFold()
-  for (let after = 0; ;) {
-    const response = await fetch(`${stack.url}api/threads/${thread}/entries?after=${after}`, {
-      headers: { authorization: `Bearer ${stack.token}` }
-    })
-    const page = (await response.json()) as { readonly entries: readonly Entry[]; readonly more: boolean }
-    for (const entry of page.entries) fold.apply(entry)
-    after = page.entries.at(-1)?.offset ?? after
-    if (!page.more) return fold.view
-  }
-}
-type Global = { readonly thread: { readonly view: View; readonly connection: string } }
-const pageView = (page: Page): Promise<View> => page.evaluate(() => (globalThis as unknown as Global).thread.view)
-const threadOf = (page: Page): string => new URL(page.url()).searchParams.get("thread") ?? ""
-const finished = async (page: Page): Promise<void> => {
-  await page.waitForFunction(
-    () => (globalThis as unknown as Global).thread?.view.runs.at(-1)?.state === "finished",
-    undefined,
-    { timeout: TIMEOUT }
-  )
-}
-const expectLog = async (stack: Stack, page: Page): Promise<View> => {
-  const log = await logView(stack, threadOf(page))
-  await page.waitForFunction((offset) => (globalThis as unknown as Global).thread.view.offset >= offset, log.offset, {
-    timeout: TIMEOUT
-  })
-  expect(await pageView(page)).toEqual(log)
-  expect(log.dropped).toBe(0)
-  return log
 }
 const passages = (page: Page) => page.locator(".answer > .prose")
 const atLeast = async (page: Page, count: number): Promise<void> => {

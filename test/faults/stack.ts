@@ -56,6 +56,7 @@ const textsOf = (view: View): readonly string[] =>
 export const openStacks = async () => {
   const emulator = await startEmulator()
   const backend = createBackend({
+    limits: false,
     agents,
     log: memoryLog(),
     queue: memoryQueue(),

@@ -68,6 +68,7 @@ export const makeSide = async (
   const store = memoryStore()
   const queue = memoryQueue()
   const backend = createBackend({
+    limits: false,
     agents,
     log: memoryLog({ store }),
     queue,

@@ -56,6 +56,16 @@ describe("documents", () => {
     expect(broken).toEqual([])
   })
 
+  it("name only tests and sources that exist", () => {
+    const missing = documents.flatMap((file) =>
+      [...read(file).matchAll(/`((?:test|src|adapters|examples|scripts)\/[\w./-]+\.(?:ts|tsx|mjs|json))`/g)]
+        .map(([, path]) => path!)
+        .filter((path) => !existsSync(join(root, path)))
+        .map((path) => `${file}: ${path}`)
+    )
+    expect(missing).toEqual([])
+  })
+
   it("show programs that compile against the package", () => {
     const folder = mkdtempSync(join(root, ".throughline-docs-"))
     const files: string[] = []

@@ -69,7 +69,7 @@ describe("the limiter", () => {
 
 describe("a flood", () => {
   it("of requests is answered 429 with Retry-After by default, per person", async () => {
-    const app = await startApp()
+    const app = await startApp({})
     const answers = await Promise.all(
       Array.from({ length: 1_500 }, () => app.send("ann", "GET", "/threads/ann-x/entries?after=0"))
     )
@@ -83,7 +83,7 @@ describe("a flood", () => {
   })
 
   it("of 10,000 steers is cut twice: 32 wait for the agent, and the sender is slowed", async () => {
-    const app = await startApp()
+    const app = await startApp({})
     await app.send("ann", "POST", "/threads/ann-f/runs", { id: uuid(1), agent: "patient", input: {} })
     const codes = new Map<string, number>()
     for (let at = 0; at < 10_000; at += 500) {

@@ -27,7 +27,7 @@ export const THREATS: readonly Threat[] = [
       "who sends comes from the verified request or the sealed connection, never from a body; `authorize` has no default",
     tests: [
       ["test/security/access.test.ts", "every person, thread and verb"],
-      ["test/protocol/badInput.test.ts", "loses what it may not say (B103)"],
+      ["test/inputs/rows/interrupt.ts", "B103"],
       ["test/adapters/gateways/azure-upstream.test.ts", "refuses an event whose user was swapped"]
     ]
   },
@@ -37,7 +37,7 @@ export const THREATS: readonly Threat[] = [
     control: "no cookies; tokens in headers; JSON bodies only; an allow-list of origins, empty by default; no `*`",
     tests: [
       ["test/security/tokens.test.ts", "another site's page"],
-      ["test/server/badInput.test.ts", "a listed origin may call"],
+      ["test/inputs/rows/http.ts", "B65"],
       ["test/adapters/gateways/ws.test.ts", "lets in only browsers of the origins it was given"]
     ]
   },
@@ -74,7 +74,7 @@ export const THREATS: readonly Threat[] = [
     tests: [
       ["test/security/sinks.test.ts", "with a frozen Object.prototype"],
       ["test/thread/patch.test.ts", "never reaches a prototype"],
-      ["test/protocol/badInput.test.ts", "leaves Object.prototype as it was"]
+      ["test/inputs/rows/bodies.ts", "B08"]
     ]
   },
   {
@@ -153,8 +153,8 @@ export const THREATS: readonly Threat[] = [
     threat: "Input that is huge, deep or many",
     control: "bytes, depth and members are counted before any work; no compression on sockets",
     tests: [
-      ["test/server/badInput.test.ts", "bad requests"],
-      ["test/protocol/badInput.test.ts", "a bad request"],
+      ["test/inputs/rows/bodies.ts", "B11"],
+      ["test/inputs/rows/bodies.ts", "B13"],
       ["test/security/tokens.test.ts", "a token of a megabyte"]
     ]
   },
@@ -227,7 +227,7 @@ export const THREATS: readonly Threat[] = [
     id: "T26",
     threat: "A client brings its own history, tools or state",
     control: "clients can post messages, start runs and interrupt them; fields beyond these are left out",
-    tests: [["test/protocol/badInput.test.ts", "loses what it may not say (B103)"]]
+    tests: [["test/inputs/rows/interrupt.ts", "B103"]]
   }
 ]
 

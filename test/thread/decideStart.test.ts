@@ -94,6 +94,13 @@ describe("starting", () => {
     thread.finish("r1")
     expect(enqueued(thread.start("r5"))).toEqual([{ run: "r5", epoch: 1 }])
   })
+  it("refuses a child whose parent does not run any more, because nobody would take it on", () => {
+    const { thread } = busy("reject")
+    thread.finish("r1")
+    expect(codeOf(thread.start("r2", { parent: "r1" }))).toBe("RUN_TERMINAL")
+    expect(codeOf(thread.start("r3", { parent: "nobody" }))).toBe("RUN_TERMINAL")
+    expect(thread.control().runs).toEqual([])
+  })
   it("queues behind the busy run and hands the oldest to a worker when it ends", () => {
     const { decision, thread } = busy("queue")
     expect(enqueued(decision)).toEqual([])

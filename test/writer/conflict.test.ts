@@ -51,6 +51,27 @@ const streaming = (line: Effect.Success<ReturnType<typeof begin>>, run: string, 
     return { fiber, done: () => left < 0 } satisfies Stream
   })
 
+describe("a log that was replaced", () => {
+  it.effect("is no place for a run of the one before, though one of the same id and epoch runs there", () =>
+    Effect.gen(function* () {
+      const { mine, plain, store, theirs } = yield* twoProcesses()
+      let seen: OpenRun | undefined | null = null
+      const line = yield* begin(mine, "r", { onControl: (run) => (seen = run) })
+      yield* flush
+      yield* plain.drop(THREAD, "another")
+      yield* begin(theirs, "r")
+      const told = yield* Effect.forkChild(Effect.promise(() => line.commit([delta("r", "stray")])))
+      yield* pass(1_000)
+      assert.deepInclude(yield* Fiber.join(told), { ok: false })
+      assert.isUndefined(seen)
+      assert.deepStrictEqual(
+        eventsOf(store).map(({ type }) => type),
+        ["run.accepted", "run.started"]
+      )
+    })
+  )
+})
+
 describe("a conflict", () => {
   it.effect("shows a worker the cancel that came in between, and what it had to say is appended after it", () =>
     Effect.gen(function* () {

@@ -123,7 +123,7 @@ export interface RecordingGateway {
   readonly reset: () => void
 }
 export const recordingGateway = (
-  options: { readonly maxFrameBytes?: number; readonly subscribe?: boolean } = {}
+  options: { readonly maxFrameBytes?: number; readonly subscribe?: boolean; readonly away?: boolean } = {}
 ): RecordingGateway => {
   const listeners = new Set<{
     readonly onFrame: (group: string, frame: string) => void
@@ -170,18 +170,21 @@ export const recordingGateway = (
       grant: () => Effect.die(new Error("nobody connects")),
       ...(options.subscribe === true
         ? {
+            // one that is away neither connects nor says so
             subscribe: (handlers) =>
-              Effect.gen(function* () {
-                const listener = { ...handlers, joined: new Set<string>() }
-                yield* Effect.acquireRelease(
-                  Effect.sync(() => listeners.add(listener)),
-                  () => Effect.sync(() => listeners.delete(listener))
-                )
-                return {
-                  join: (group) => Effect.sync(() => void listener.joined.add(group)),
-                  leave: (group) => Effect.sync(() => void listener.joined.delete(group))
-                }
-              })
+              options.away === true
+                ? Effect.never
+                : Effect.gen(function* () {
+                    const listener = { ...handlers, joined: new Set<string>() }
+                    yield* Effect.acquireRelease(
+                      Effect.sync(() => listeners.add(listener)),
+                      () => Effect.sync(() => listeners.delete(listener))
+                    )
+                    return {
+                      join: (group) => Effect.sync(() => void listener.joined.add(group)),
+                      leave: (group) => Effect.sync(() => void listener.joined.delete(group))
+                    }
+                  })
           }
         : {})
     })

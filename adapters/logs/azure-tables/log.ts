@@ -79,8 +79,7 @@ const make = (table: Table, now: () => number): ThreadLogService => {
     saveSnapshot: (thread, snapshot) =>
       attempt("saveSnapshot", thread, (signal) => saveSnapshot(table, signal, thread, snapshot, now())),
     trim: (thread, offset) => attempt("trim", thread, (signal) => trimEntries(table, signal, thread, offset, now())),
-    erase: (thread, { from, to, noteKeys, tombstone }) =>
-      attempt("erase", thread, (signal) => eraseEntries(table, signal, thread, from, to, noteKeys, tombstone, now())),
+    erase: (thread, erase) => attempt("erase", thread, (signal) => eraseEntries(table, signal, thread, erase, now())),
     drop: (thread, logId) => attempt("drop", thread, (signal) => dropThread(table, signal, thread, logId, now))
   }
 }

@@ -3,7 +3,7 @@
  */
 import type { TransactionAction } from "@azure/data-tables"
 import { LogError, LogUnavailable, RecordTooLarge } from "../../../src/ports/LogError.ts"
-import type { Append, AppendResult, StoredEntry } from "../../../src/ports/ThreadLog.ts"
+import type { Append, AppendResult, Erase } from "../../../src/ports/ThreadLog.ts"
 import { indexDue } from "./due.ts"
 import { AFTER_HEAD_KEY, DUE_PARTITION, entryKey, HEAD_KEY, noteKey, offsetOf, partitionOf, trimKey } from "./keys.ts"
 import { readRecord } from "./reads.ts"
@@ -119,10 +119,7 @@ export const eraseEntries = async (
   table: Table,
   signal: AbortSignal,
   thread: string,
-  from: number,
-  to: number,
-  noteKeys: readonly string[],
-  tombstone: (entry: StoredEntry) => string,
+  { from, keepSnapshot, noteKeys, to, tombstone }: Erase,
   now: number
 ): Promise<void> => {
   const partitionKey = partitionOf(thread)
@@ -145,7 +142,7 @@ export const eraseEntries = async (
   }
   await batch.submit()
   const notes = noteKeys.map((key) => noteKey(generation, key))
-  const snapshots = all.map((row) => String(row.rowKey))
+  const snapshots = keepSnapshot === true ? [] : all.map((row) => String(row.rowKey))
   await table.removeAll(signal, partitionKey, [...new Set([...notes, ...snapshots])])
 }
 

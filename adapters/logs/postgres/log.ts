@@ -60,8 +60,7 @@ const make = (database: Database, schema: string, durability: Durability): Threa
     snapshot: (thread) => attempt("snapshot", thread, () => reads.snapshot(thread)),
     saveSnapshot: (thread, snapshot) => attempt("saveSnapshot", thread, () => writes.saveSnapshot(thread, snapshot)),
     trim: (thread, offset) => attempt("trim", thread, () => writes.trim(thread, offset)),
-    erase: (thread, { from, to, noteKeys, tombstone }) =>
-      attempt("erase", thread, () => writes.erase(thread, from, to, noteKeys, tombstone)),
+    erase: (thread, erase) => attempt("erase", thread, () => writes.erase(thread, erase)),
     drop: (thread, logId) => attempt("drop", thread, () => writes.drop(thread, logId))
   }
 }

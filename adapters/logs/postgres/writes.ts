@@ -3,7 +3,7 @@
  *
  * Those begin with the lock of the thread's row of `snapshots`, so that they follow one another; appends go on.
  */
-import type { Head, Snapshot, StoredEntry, ThreadKey } from "../../../src/ports/ThreadLog.ts"
+import type { Erase, Head, Snapshot, ThreadKey } from "../../../src/ports/ThreadLog.ts"
 import type { Database, Row } from "./connection.ts"
 import {
   entrySum,
@@ -58,13 +58,7 @@ export const makeWrites = (database: Database, sql: Statements) => {
         await query(sql.putTrimmed, [key, to, trimSum(key, to)])
         return to
       }),
-    erase: (
-      thread: ThreadKey,
-      from: number,
-      to: number,
-      noteKeys: readonly string[],
-      tombstone: (entry: StoredEntry) => string
-    ): Promise<void> =>
+    erase: (thread: ThreadKey, { from, keepSnapshot, noteKeys, to, tombstone }: Erase): Promise<void> =>
       alone(thread, async (query, key) => {
         for (let next = from; ;) {
           const rows = await query(sql.page, [key, next, to, ERASE_PAGE])
@@ -76,7 +70,7 @@ export const makeWrites = (database: Database, sql: Statements) => {
           next = entries.at(-1)!.offset + 1
         }
         await query(sql.dropNotes, [key, noteKeys.map(toKey)])
-        await query(sql.dropSnapshot, [key])
+        if (keepSnapshot !== true) await query(sql.dropSnapshot, [key])
       }),
     drop: (thread: ThreadKey, logId: string): Promise<void> =>
       alone(thread, async (query, key) => {

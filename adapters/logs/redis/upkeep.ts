@@ -1,5 +1,5 @@
 /** What keeps a thread small: trimming and erasing. Long ones go in steps, each atomic and short. */
-import type { StoredEntry, ThreadKey } from "../../../src/ports/ThreadLog.ts"
+import type { Erase, ThreadKey } from "../../../src/ports/ThreadLog.ts"
 import type { Connection } from "./connection.ts"
 import type { ThreadKeys } from "./keys.ts"
 import { toText } from "./keys.ts"
@@ -50,12 +50,7 @@ export const eraseEntries = async (
   connection: Connection,
   thread: ThreadKey,
   keys: ThreadKeys,
-  erase: {
-    readonly from: number
-    readonly to: number
-    readonly noteKeys: readonly string[]
-    readonly tombstone: (entry: StoredEntry) => string
-  }
+  erase: Erase
 ): Promise<void> => {
   const page = async (after: number) => {
     const args = [after, Math.min(ERASE_STEP, erase.to - after), ERASE_BYTES].map(String)
@@ -77,7 +72,7 @@ export const eraseEntries = async (
     const done = await connection.run(
       ERASE,
       [keys.head, keys.entries, keys.snapshot, keys.notes, keys.noteKeys],
-      [toText(logId), String(noteKeys.length), ...noteKeys, ...written]
+      [toText(logId), erase.keepSnapshot === true ? "1" : "", String(noteKeys.length), ...noteKeys, ...written]
     )
     noteKeys = []
     const next = begin + entries.length

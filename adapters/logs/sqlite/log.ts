@@ -91,8 +91,7 @@ const make = ({ checkpoints, store }: Opened): ThreadLogService => {
     snapshot: (thread) => at("snapshot", thread, () => store.snapshot(thread)),
     saveSnapshot: (thread, snapshot) => at("saveSnapshot", thread, () => store.saveSnapshot(thread, snapshot)),
     trim: (thread, offset) => at("trim", thread, () => store.trim(thread, offset)),
-    erase: (thread, { from, to, noteKeys, tombstone }) =>
-      at("erase", thread, () => store.erase(thread, from, to, noteKeys, tombstone)),
+    erase: (thread, erase) => at("erase", thread, () => store.erase(thread, erase)),
     drop: (thread, logId) => at("drop", thread, () => store.drop(thread, logId))
   }
 }

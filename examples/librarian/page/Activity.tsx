@@ -12,14 +12,22 @@ import { isActive, plural } from "./turns.ts"
 export const StatusLine = ({ run }: { readonly run: ViewRun }) => {
   const active = isActive(run)
   const label =
-    run.state === "waiting" ? "Waiting for a worker…" : run.state === "suspended" ? "Paused" : (run.label ?? "Working…")
+    run.state === "waiting"
+      ? "Waiting for a worker…"
+      : run.state === "suspended"
+        ? suspendedWords[run.suspended ?? "time-limit"]
+        : (run.label ?? "Working…")
   if (!active && run.outcome?.type === "failed") return null
   const ended =
     run.outcome?.type === "cancelled" ? "Stopped. What was found until then stays here." : (run.label ?? "Done")
   return (
     <div className="status" data-active={active} data-outcome={run.outcome?.type}>
       <span className="status-mark" aria-hidden="true">
-        {active ? <span className="pulse" /> : <Icon name={run.outcome?.type === "cancelled" ? "stop" : "done"} />}
+        {active ? (
+          <span className="pulse" data-still={run.state === "suspended"} />
+        ) : (
+          <Icon name={run.outcome?.type === "cancelled" ? "stop" : "done"} />
+        )}
       </span>
       <span className="status-text">
         <span className="status-label">{active ? label : ended}</span>
@@ -31,6 +39,8 @@ export const StatusLine = ({ run }: { readonly run: ViewRun }) => {
     </div>
   )
 }
+
+const suspendedWords = { asked: "Waiting for you", paused: "Paused", "time-limit": "Goes on in a moment…" } as const
 
 export const Reasoning = ({ parts }: { readonly parts: readonly ViewReasoning[] }) => {
   if (parts.length === 0) return null
@@ -84,10 +94,12 @@ export const Calls = ({ calls, active }: { readonly calls: readonly ViewTool[]; 
 const summaryOf = (calls: readonly ViewTool[]): string => {
   const searches = calls.filter(({ name }) => name === "search").length
   const reads = calls.filter(({ name }) => name === "read").length
-  const others = calls.length - searches - reads
+  const notes = calls.filter(({ name }) => name === "write_note").length
+  const others = calls.length - searches - reads - notes
   const said = [
     ...(searches > 0 ? [plural(searches, "search", "searches")] : []),
     ...(reads > 0 ? [`${plural(reads, "section")} read`] : []),
+    ...(notes > 0 ? [plural(notes, "note")] : []),
     ...(others > 0 ? [plural(others, "other call")] : [])
   ]
   return said.join(", ")
@@ -100,7 +112,9 @@ const iconOf = (call: ViewTool): IconName =>
       ? "search"
       : call.name === "read"
         ? "read"
-        : "tool"
+        : call.name === "write_note"
+          ? "note"
+          : "tool"
 
 const CallNow = memo(({ call }: { readonly call: ViewTool }) => (
   <li className="call-now">

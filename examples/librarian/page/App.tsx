@@ -7,6 +7,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react"
 import type { ReactNode } from "react"
 import type { ConnectionState, Fault, Thread, View, ViewSource } from "throughline/client"
 import { useConnection, useThread } from "throughline/react"
+import { decisionOf, isOpen } from "./asks.ts"
 import { Composer } from "./Composer.tsx"
 import { troubleOf } from "./faults.ts"
 import type { Trouble } from "./faults.ts"
@@ -14,6 +15,7 @@ import { Icon } from "./Icon.tsx"
 import { useFollow } from "./scroll.ts"
 import { SourceDialog } from "./Sources.tsx"
 import { Turn } from "./Turn.tsx"
+import type { Turn as TurnData } from "./turns.ts"
 import { activeRun, plural, sources, turnsOf } from "./turns.ts"
 
 /** What the server knows about its documents. */
@@ -59,6 +61,14 @@ export const App = ({ thread, library, onNew }: AppProps) => {
       return answered(
         await thread.start("librarian", { question, ...(everything ? { depth: "all" } : {}) }, { message: question })
       )
+    },
+    [thread, answered, toQuestion]
+  )
+  const keep = useCallback(
+    ({ question, run }: TurnData): void => {
+      toQuestion()
+      const message = `Save the answer to “${question.slice(0, 200)}” as a note`
+      void thread.start("librarian", { question: message, noteOf: run?.id }, { message }).then(answered)
     },
     [thread, answered, toQuestion]
   )
@@ -115,7 +125,9 @@ export const App = ({ thread, library, onNew }: AppProps) => {
         {turns.length === 0 ? (
           <Welcome library={library} onAsk={retry} />
         ) : (
-          turns.map((turn) => <Turn key={turn.id} turn={turn} onOpen={setOpened} onRetry={retry} />)
+          turns.map((turn) => (
+            <Turn key={turn.id} turn={turn} thread={thread} onKeep={keep} onOpen={setOpened} onRetry={retry} />
+          ))
         )}
       </main>
       <footer className="bottom">
@@ -136,6 +148,7 @@ export const App = ({ thread, library, onNew }: AppProps) => {
           <Composer
             running={running !== undefined}
             stopping={running !== undefined && stopping === running.id}
+            asking={view.asks.some((one) => one.run === running?.id && isOpen(one))}
             field={field}
             onAsk={ask}
             onSteer={steer}
@@ -201,7 +214,7 @@ const Connection = ({ state }: { readonly state: ConnectionState }) => (
   </p>
 )
 
-/** Says to screen readers what changed in the newest run: that it began, and how it ended; never single words. */
+/** Says to screen readers what changed in the newest run: that it began, asks, and how it ended; never single words. */
 const Announcer = ({ view }: { readonly view: View }) => {
   const run = view.runs.at(-1)
   const first = useRef(run?.id)
@@ -211,7 +224,16 @@ const Announcer = ({ view }: { readonly view: View }) => {
     const count = sources(
       view.messages.filter((message) => message.run === run.id).flatMap(({ parts }) => parts)
     ).length
-    if (run.state !== "finished") said = "The librarian is working. Press Escape to stop."
+    const ask = view.asks.findLast((one) => one.run === run.id)
+    if (run.state !== "finished")
+      said =
+        ask === undefined
+          ? "The librarian is working. Press Escape to stop."
+          : isOpen(ask)
+            ? `The librarian asks: ${ask.prompt}`
+            : `${decisionOf(ask)}.`
+    else if (run.outcome?.type === "completed" && ask !== undefined)
+      said = `${decisionOf(ask)}. ${run.label ?? "Done"}.`
     else if (run.outcome?.type === "completed") said = `The answer is complete, with ${plural(count, "source")}.`
     else if (run.outcome?.type === "cancelled") said = "Stopped."
   }

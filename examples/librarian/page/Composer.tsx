@@ -10,6 +10,8 @@ import { Icon } from "./Icon.tsx"
 interface ComposerProps {
   readonly running: boolean
   readonly stopping: boolean
+  /** The run waits for a decision that is made above. */
+  readonly asking: boolean
   readonly field: RefObject<HTMLTextAreaElement | null>
   /** Resolve to `true` when it was taken. */
   readonly onAsk: (question: string, everything: boolean) => Promise<boolean>
@@ -17,7 +19,7 @@ interface ComposerProps {
   readonly onStop: () => void
 }
 
-export const Composer = ({ running, stopping, field, onAsk, onSteer, onStop }: ComposerProps) => {
+export const Composer = ({ running, stopping, asking, field, onAsk, onSteer, onStop }: ComposerProps) => {
   const [text, setText] = useState("")
   const [everything, setEverything] = useState(false)
 
@@ -64,7 +66,13 @@ export const Composer = ({ running, stopping, field, onAsk, onSteer, onStop }: C
         maxLength={4000}
         autoComplete="off"
         enterKeyHint="send"
-        placeholder={running ? "Steer the run… e.g. “focus on retries”" : "Ask about the documents…"}
+        placeholder={
+          asking
+            ? "Decide above, or stop…"
+            : running
+              ? "Steer the run… e.g. “focus on retries”"
+              : "Ask about the documents…"
+        }
         onChange={(event) => setText(event.target.value)}
         onKeyDown={onKeyDown}
       />

@@ -13,6 +13,7 @@ const paths = {
   chevron: "m9 6 6 6-6 6",
   down: "M12 5v14m-6-6 6 6 6-6",
   plus: "M12 5v14M5 12h14",
+  note: "M6.500 4.500h7.500l3.500 3.500v11.500h-11ZM14 4.500V8h3.500M9.500 12h5M9.500 15.500h5",
   thought: "M12 4a7 7 0 0 0-4 12.700V19h8v-2.300A7 7 0 0 0 12 4ZM9.500 21.500h5"
 } as const
 export type IconName = keyof typeof paths

@@ -2,7 +2,8 @@
  * One question and what became of it.
  */
 import { memo, useCallback, useMemo, useRef, useState } from "react"
-import type { ViewInterrupt, ViewRun, ViewSource, ViewText } from "throughline/client"
+import type { Thread, ViewInterrupt, ViewRun, ViewSource, ViewText } from "throughline/client"
+import { AskCard } from "./AskCard.tsx"
 import { Calls, Reasoning, StatusLine } from "./Activity.tsx"
 import { troubleOf } from "./faults.ts"
 import { Icon } from "./Icon.tsx"
@@ -13,13 +14,16 @@ import { isActive, plural, reasonings, sources, texts, tools } from "./turns.ts"
 
 interface TurnProps {
   readonly turn: TurnData
+  readonly thread: Thread
+  /** Asks for a note of this turn's answer. */
+  readonly onKeep: (turn: TurnData) => void
   readonly onOpen: (source: ViewSource) => void
   readonly onRetry: (question: string) => void
 }
 
 export const Turn = memo(
-  ({ turn, onOpen, onRetry }: TurnProps) => {
-    const { run, parts } = turn
+  ({ turn, thread, onKeep, onOpen, onRetry }: TurnProps) => {
+    const { run, parts, asks } = turn
     const cited = useMemo(() => sources(parts), [parts])
     // The same function however much is added: passages that are on the screen are not set again.
     const latest = useRef(parts)
@@ -42,21 +46,37 @@ export const Turn = memo(
         </div>
         {run !== undefined && <Steers run={run} />}
         <Answer parts={texts(parts)} active={active} onSource={openById} />
+        {asks.map((ask) => (
+          <AskCard key={ask.id} ask={ask} thread={thread} suspended={run?.state === "suspended"} />
+        ))}
         {run?.outcome?.type === "failed" && <Failure run={run} onRetry={() => onRetry(turn.question)} />}
         {!active && <Sources sources={cited} onOpen={onOpen} />}
+        {run?.outcome?.type === "completed" && cited.length > 0 && asks.length === 0 && (
+          <button type="button" className="plain keep" onClick={() => onKeep(turn)}>
+            <Icon name="note" />
+            Save as note
+          </button>
+        )}
       </article>
     )
   },
-  (before, after) => before.onOpen === after.onOpen && before.onRetry === after.onRetry && same(before.turn, after.turn)
+  (before, after) =>
+    before.thread === after.thread &&
+    before.onKeep === after.onKeep &&
+    before.onOpen === after.onOpen &&
+    before.onRetry === after.onRetry &&
+    same(before.turn, after.turn)
 )
 Turn.displayName = "Turn"
 
-/** Parts keep their identity in the view, so comparing them one by one is cheap and exact. */
+/** Parts and asks keep their identity in the view, so comparing them one by one is cheap and exact. */
 const same = (before: TurnData, after: TurnData): boolean =>
   before.run === after.run &&
   before.question === after.question &&
-  before.parts.length === after.parts.length &&
-  before.parts.every((part, place) => part === after.parts[place])
+  sameItems(before.parts, after.parts) &&
+  sameItems(before.asks, after.asks)
+const sameItems = (before: readonly unknown[], after: readonly unknown[]): boolean =>
+  before.length === after.length && before.every((item, place) => item === after[place])
 
 /** Of an answer of thousands of passages the first and the newest ones are shown; the rest is one click away. */
 const SHOWN = 40
@@ -127,7 +147,7 @@ const Steers = ({ run }: { readonly run: ViewRun }) => {
 const receiptOf = (steer: ViewInterrupt, run: ViewRun): string => {
   switch (steer.state) {
     case "accepted":
-      return "Sent, taken up after this section"
+      return "Sent, taken up at its next step"
     case "applied": {
       const step = run.steps.find(({ id }) => id === steer.step)
       return step === undefined ? "Taken up" : `Taken up after “${step.name}”`

@@ -6,6 +6,8 @@ import type { Fault } from "throughline/client"
 export interface Trouble {
   readonly title: string
   readonly advice: string
+  /** What the fault itself says, where that is more. */
+  readonly detail?: string
 }
 const known: Readonly<Record<string, Trouble>> = {
   UNAUTHENTICATED: { title: "This page is no longer signed in", advice: "The server was restarted. Reload the page." },
@@ -25,13 +27,20 @@ const known: Readonly<Record<string, Trouble>> = {
   OUTCOME_UNKNOWN: { title: "The server did not answer in time", advice: "Try again; nothing will be done twice." },
   WORKER_LOST: { title: "The worker died and no other took over", advice: "Look at the terminal, then try again." },
   DEADLINE_EXCEEDED: { title: "The run took too long", advice: "Ask for less at once, then try again." },
+  APPROVAL_EXPIRED: { title: "It came too late", advice: "Nothing was done. Ask for it again." },
+  APPROVAL_MISMATCH: { title: "This is not what is asked any more", advice: "Nothing was done. Reload the page." },
+  ASK_CLOSED: { title: "This is not asked any more", advice: "Nothing was done. Ask for it again." },
+  FORBIDDEN: { title: "You may not do this", advice: "Somebody else has to." },
   AGENT_FAILED: { title: "The librarian failed", advice: "Try again. If it fails again, the terminal shows why." }
 }
 
+/** Where the fault's own message says more. */
+const telling: ReadonlySet<string> = new Set(["AGENT_FAILED", "BAD_INPUT"])
+
 /** Never empty; the fault's own message is added where it says more. */
-export const troubleOf = (fault: Pick<Fault, "code" | "message">): Trouble & { readonly detail?: string } => {
+export const troubleOf = (fault: Pick<Fault, "code" | "message">): Trouble => {
   const found = known[fault.code]
   if (found === undefined)
     return { title: fault.message, advice: "Try again. If it happens again, look at the terminal." }
-  return fault.code === "AGENT_FAILED" || fault.code === "BAD_INPUT" ? { ...found, detail: fault.message } : found
+  return telling.has(fault.code) ? { ...found, detail: fault.message } : found
 }

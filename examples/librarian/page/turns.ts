@@ -3,6 +3,7 @@
  */
 import type {
   View,
+  ViewAsk,
   ViewMessage,
   ViewPart,
   ViewReasoning,
@@ -18,10 +19,12 @@ export interface Turn {
   readonly question: string
   readonly run: ViewRun | undefined
   readonly parts: readonly ViewPart[]
+  readonly asks: readonly ViewAsk[]
 }
 
 /** Oldest first. A run belongs to the question that was posted in the same entry, else to the newest one before it. */
-export const turnsOf = (view: Pick<View, "messages" | "runs">): Turn[] => {
+export const turnsOf = (view: Pick<View, "messages" | "runs" | "asks">): Turn[] => {
+  const asksOf = (run: ViewRun): ViewAsk[] => view.asks.filter((ask) => ask.run === run.id)
   const byRun = new Map<string, ViewPart[]>()
   const asked: ViewMessage[] = []
   for (const message of view.messages) {
@@ -39,17 +42,20 @@ export const turnsOf = (view: Pick<View, "messages" | "runs">): Turn[] => {
     const mine: ViewRun[] = []
     while (runs[0] !== undefined && (until === undefined || runs[0].acceptedAt < until))
       mine.push(runs.shift() as ViewRun)
-    if (mine.length === 0) turns.push({ id: message.id, question: questionOf(message), run: undefined, parts: [] })
+    if (mine.length === 0)
+      turns.push({ id: message.id, question: questionOf(message), run: undefined, parts: [], asks: [] })
     for (const [index, run] of mine.entries()) {
       turns.push({
         id: index === 0 ? message.id : run.id,
         question: questionOf(message),
         run,
-        parts: byRun.get(run.id) ?? []
+        parts: byRun.get(run.id) ?? [],
+        asks: asksOf(run)
       })
     }
   }
-  for (const run of runs) turns.push({ id: run.id, question: "", run, parts: byRun.get(run.id) ?? [] })
+  for (const run of runs)
+    turns.push({ id: run.id, question: "", run, parts: byRun.get(run.id) ?? [], asks: asksOf(run) })
   return turns
 }
 

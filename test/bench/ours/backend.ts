@@ -38,6 +38,7 @@ const typist = defineAgent({
 answer({
   serve: async ({ files, connectionString, role }: Serving) => {
     const backend = createBackend({
+      limits: false,
       agents: [typist],
       log: files ? sqliteLog({ file: files.log }) : memoryLog(),
       gateway: azureWebPubSub({ connectionString, hub: "bench" }),

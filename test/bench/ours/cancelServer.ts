@@ -16,6 +16,7 @@ export interface CancelServing {
 answer({
   serve: async ({ connectionString, listens, store }: CancelServing) => {
     const backend = createBackend({
+      limits: false,
       agents: [streamer, toiler],
       ...storesOf(store),
       gateway: gatewayOf(connectionString, listens),

@@ -49,6 +49,7 @@ const typist = defineAgent({
 answer({
   serve: async ({ connectionString, file }: { readonly connectionString: string; readonly file: string }) => {
     const backend = createBackend({
+      limits: false,
       agents: [typist],
       log: marked(file),
       gateway: azureWebPubSub({ connectionString, hub: "bench" }),

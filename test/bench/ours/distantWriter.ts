@@ -103,6 +103,7 @@ const post = async (route: string, body: unknown, until = clock() + STARVED_MILL
 answer({
   open: async (distance: Distance) => {
     backend = createBackend({
+      limits: false,
       agents: [streamer],
       log: distant(distance),
       gateway: silent,

@@ -17,6 +17,7 @@ export interface TablesServing {
 answer({
   serve: async ({ connectionString, storage }: TablesServing) => {
     const backend = createBackend({
+      limits: false,
       agents: [defineAgent({ name: "nobody", input: z.object({}), run: () => Promise.resolve() })],
       log: tablesLog({ connectionString: storage }),
       gateway: azureWebPubSub({ connectionString, hub: "bench" }),

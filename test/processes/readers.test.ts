@@ -1,0 +1,3 @@
+import { readersTests } from "./readersTests.ts"
+
+readersTests({ readers: 200, seconds: 8 })
