@@ -132,7 +132,7 @@ export const calls: readonly Mutant[] = [
     name: "sweeps without handing the job out",
     rule: "JOBS-2",
     file: "src/agent/sweep.ts",
-    find: "yield* enqueueAnswered(queue, thread, outcome.answer)",
+    find: "yield* enqueueAnswered(queue, thread, answer)",
     replace: "",
     tests: [JOBS]
   },
