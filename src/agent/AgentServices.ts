@@ -18,7 +18,10 @@ export interface AgentServices {
   readonly nextId: () => string
   /** Milliseconds that never jump; only differences of them are used. */
   readonly now: () => number
+  /** With the backend's clock, loggers and tracer, which redact. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  /** The same, for code that awaits. */
+  readonly perform: <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
   readonly handedOut: HandedOut
   /** Runs that this process works on hear when it is to let go of them. Answers how to stop listening. */
   readonly onDrain: (listener: () => void) => () => void

@@ -4,7 +4,6 @@
  * The child's id follows from the parent's and the call's key, so that a parent that is taken again finds it. It has
  * no job: it suspends with its parent, and its parent's next epoch takes it on. PROTOCOL.md#suspend
  */
-import * as Effect from "effect/Effect"
 import { v5 } from "uuid"
 import type { Id, RunOutcome } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
@@ -60,7 +59,7 @@ const startChild = async (
   const run = v5(`${parent.run}/${key}`, CHILD_NAMESPACE)
   const writer = services.writers.get(thread)
   await parent.hold.gate()
-  const started = await Effect.runPromise(
+  const started = await services.perform(
     writer.submit({
       type: "start",
       by: parent.by.id,
@@ -76,14 +75,14 @@ const startChild = async (
     throw code === "DUPLICATE_DIFFERENT" ? new ReplayDiverged(child.name) : new RunAborted(code, message)
   }
   const unknown = () => new OutcomeUnknown(child.name, `${parent.run}/${key}`)
-  const head = await Effect.runPromise(persist(services.log.head(thread), () => parent.signal.aborted))
+  const head = await services.perform(persist(services.log.head(thread), () => parent.signal.aborted))
   const epoch = (runOf(decodeControl(head.control), run)?.epoch ?? 0) + 1
-  const taken = await Effect.runPromise(writer.submit({ type: "take", run, epoch, parentEpoch: parent.epoch }))
+  const taken = await services.perform(writer.submit({ type: "take", run, epoch, parentEpoch: parent.epoch }))
   // it ended under an earlier worker, whose parent did not hear of it
   if (!taken.ok || taken.answer.type !== "taken") throw unknown()
-  const start = await Effect.runPromise(readStart(services.log, thread, run))
+  const start = await services.perform(readStart(services.log, thread, run))
   if (start === undefined) throw unknown()
-  const notes = epoch === 1 ? [] : await Effect.runPromise(readNotes(services.log, thread, run))
+  const notes = epoch === 1 ? [] : await services.perform(readNotes(services.log, thread, run))
   const outcome = await execute(services, child, {
     thread,
     run,

@@ -37,7 +37,7 @@ const HOST_MARGIN_MILLIS = 30_000
 
 export const execute = async (services: AgentServices, agent: Agent, taken: Taken): Promise<Executed> => {
   const { epoch, hostMillis, parent, run: id, start, thread } = taken
-  const { fork, log, nextId, now } = services
+  const { fork, log, nextId, now, perform } = services
   const writer = services.writers.get(thread)
   const controller = new AbortController()
   const interrupts = makeRunInterrupts()
@@ -93,7 +93,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
   })
   const message = `${id}:answer`
   const output = makeOutput({ run: id, message, line, nextId, now })
-  const values = makeValues(services.blobs, thread)
+  const values = makeValues(services, thread)
   const calls = makeRecordedCalls({
     run: id,
     epoch,
@@ -107,9 +107,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
   output.silent = calls.replaying()
   const { storeNow } = writer
   const readDecision = (ask: Id) =>
-    Effect.runPromise(persist(log.note(thread, askKey(id, ask)), () => controller.signal.aborted)) as Promise<
-      Decided | undefined
-    >
+    perform(persist(log.note(thread, askKey(id, ask)), () => controller.signal.aborted)) as Promise<Decided | undefined>
   const sweep = () => {
     const swept = writer.submit({ type: "sweep", run: id })
     fork(
@@ -142,7 +140,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
       output.silent = true
       const parked = parks ? [{ key: parkedKey(id, epoch), value: { ...calls.underWay() } }] : []
       const told = await line.commit(events, parked)
-      if (told.ok) await Effect.runPromise(enqueueAnswered(services.queue, thread, told.answer))
+      if (told.ok) await perform(enqueueAnswered(services.queue, thread, told.answer))
     }
   }
   const leave = hold.join(member)
@@ -190,7 +188,7 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
     asking: makeAskFace({ thread, schemas: agent.asks, asks, readDecision }),
     fly: hold.fly,
     nextId,
-    view: () => Effect.runPromise(Effect.map(readView(log, thread), ({ view }) => view)),
+    view: () => perform(Effect.map(readView(log, thread), ({ view }) => view)),
     takeSteering: interrupts.take,
     addUsage: (counts) => {
       usage.push(counts)
@@ -232,11 +230,11 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
   return written
 
   async function writeEnd(wanted: RunOutcome): Promise<Executed> {
-    const posted = wanted.type === "completed" ? await Effect.runPromise(readAfterRun(log, thread, seen)) : []
+    const posted = wanted.type === "completed" ? await perform(readAfterRun(log, thread, seen)) : []
     const finished: Event = { type: "run.finished", run: id, outcome: wanted, ...(usage.length === 0 ? {} : { usage }) }
     const answer = await line.commit([...output.closing(), ...posted, finished], await taken.notesAtEnd?.(wanted))
     if (answer.ok) {
-      await Effect.runPromise(enqueueAnswered(services.queue, thread, answer.answer))
+      await perform(enqueueAnswered(services.queue, thread, answer.answer))
       return wanted
     }
     if (answer.fault.code !== "TOO_LARGE") return "fenced"

@@ -6,6 +6,8 @@ import { jsonFault } from "../protocol/JsonValue.ts"
 
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault }
 
+const MAX_PATH_LENGTH = 256
+
 const checked = <T>(result: StandardSchemaV1.Result<T>, code: "BAD_INPUT" | "BAD_OUTPUT" | "BAD_SHAPE"): Checked<T> => {
   if (result.issues === undefined) return { ok: true, value: result.value }
   const issue = result.issues[0]
@@ -14,6 +16,9 @@ const checked = <T>(result: StandardSchemaV1.Result<T>, code: "BAD_INPUT" | "BAD
     .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
     .join("")
     .replace(/^\./, "")
+    // keys may be what a person sent, of any length
+    .slice(0, MAX_PATH_LENGTH)
+    .toWellFormed()
   const more = result.issues.length > 1 ? ` (and ${result.issues.length - 1} more)` : ""
   const message = `${path === "" ? "" : `${path}: `}${issue?.message ?? "does not fit the schema"}${more}`.slice(0, 300)
   return { ok: false, fault: fault(code, message, path === "" ? {} : { path }) }

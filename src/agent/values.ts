@@ -9,9 +9,9 @@ import type { Id } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
 import { assertJson } from "../protocol/JsonValue.ts"
 import { MAX_NOTE_BYTES } from "../protocol/Limits.ts"
-import type { BlobStoreService } from "../ports/BlobStore.ts"
 import type { Note, ThreadKey } from "../ports/ThreadLog.ts"
 import { digestOf } from "../writer/digest.ts"
+import type { AgentServices } from "./AgentServices.ts"
 import { AgentError } from "./RunAborted.ts"
 
 /** What a note holds of a value. */
@@ -35,14 +35,14 @@ const MAX_NOTED_UNITS = 90 * CHUNK_UNITS
 const chunkKey = (run: Id, key: string, n: number) => `chunk/${run}/${key}/${n}`
 const RETRIES = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
 
-export const makeValues = (blobs: BlobStoreService | undefined, thread: ThreadKey): Values => {
+export const makeValues = ({ blobs, perform }: Pick<AgentServices, "blobs" | "perform">, thread: ThreadKey): Values => {
   const limit = blobs === undefined ? MAX_NOTED_UNITS : blobs.maxBytes
   const put = async (run: Id, key: string, text: string): Promise<string> => {
     const bytes = new TextEncoder().encode(text)
     // a put replaces: with the hash in its key, a worker that lost the run cannot change what was recorded
     const sha256 = createHash("sha256").update(bytes).digest("hex")
     const name = `${thread}/${digestOf([run, key])}-${sha256}`
-    await Effect.runPromise(Effect.retry(blobs!.put(name, bytes, "application/json"), RETRIES))
+    await perform(Effect.retry(blobs!.put(name, bytes, "application/json"), RETRIES))
     return name
   }
   return {
@@ -67,7 +67,7 @@ export const makeValues = (blobs: BlobStoreService | undefined, thread: ThreadKe
     },
     read: async (run, key, kept, notes) => {
       if ("blob" in kept) {
-        const blob = blobs && (await Effect.runPromise(Effect.retry(blobs.get(kept.blob), RETRIES)))
+        const blob = blobs && (await perform(Effect.retry(blobs.get(kept.blob), RETRIES)))
         if (blob === undefined) throw new Error(`what "${key}" recorded is not in the blob store (any more)`)
         return JSON.parse(new TextDecoder().decode(blob.bytes)) as Json
       }

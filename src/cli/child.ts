@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
-import { createInterface } from "node:readline"
+import type { Readable } from "node:stream"
 import { environment } from "./entry.ts"
 
 export interface Child<In, Out> {
@@ -30,6 +30,34 @@ export interface ChildOptions<In> {
   readonly stop?: In
 }
 
+/**
+ * Of a line, all that a terminal could obey or that would end it, escaped: what a process says may repeat what others
+ * sent it.
+ */
+const safe = (line: string): string =>
+  line.replace(
+    /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
+
+/** Calls back with each line, the last one too; only `\n` ends one, or a mebibyte without any. */
+const eachLine = (input: Readable | null, take: (line: string) => void): void => {
+  let rest = ""
+  input?.setEncoding("utf8")
+  input?.on("data", (text: string) => {
+    const lines = (rest + text).split("\n")
+    rest = lines.pop() ?? ""
+    for (const line of lines) take(line)
+    if (rest.length < MAX_LINE_LENGTH) return
+    take(rest)
+    rest = ""
+  })
+  input?.on("end", () => {
+    if (rest !== "") take(rest)
+  })
+}
+const MAX_LINE_LENGTH = 1024 * 1024
+
 /** A process that was told to end and did not is killed. */
 const KILL_MILLIS = 5_000
 
@@ -39,8 +67,7 @@ export const startChild = <In, Out>(options: ChildOptions<In>): Child<In, Out> =
     process.execPath,
     [...process.execArgv, "--disable-warning=ExperimentalWarning", file, ...(options.args ?? [])],
     {
-      // What a process logs goes to standard error: standard output is the command's own.
-      stdio: channel === "ipc" ? ["ignore", 2, 2, "ipc"] : ["pipe", "pipe", 2],
+      stdio: channel === "ipc" ? ["ignore", "pipe", "pipe", "ipc"] : ["pipe", "pipe", "pipe"],
       env: environment(),
       // Ctrl-C in a terminal is for the command alone, which then ends its processes in order.
       detached: true
@@ -65,19 +92,25 @@ export const startChild = <In, Out>(options: ChildOptions<In>): Child<In, Out> =
     waiting.clear()
     exit.resolve()
   }
-  if (channel === "ipc") process_.on("message", (message) => arrive(message as Out))
-  else if (process_.stdout !== null) {
-    createInterface({ input: process_.stdout }).on("line", (line) => {
+  // What a process says goes to standard error: standard output is the command's own.
+  const relay = (line: string): void => void process.stderr.write(`${safe(line)}\n`)
+  eachLine(process_.stderr, relay)
+  if (channel === "ipc") {
+    process_.on("message", (message) => arrive(message as Out))
+    eachLine(process_.stdout, relay)
+  } else {
+    eachLine(process_.stdout, (line) => {
       try {
         arrive(JSON.parse(line) as Out)
       } catch {
-        process.stderr.write(`${name}: ${line}\n`)
+        relay(`${name}: ${line}`)
       }
     })
   }
   process_.stdin?.on("error", () => {})
   process_.once("error", (error) => finish(`${name} could not be started: ${error.message}`))
-  process_.once("exit", (code, signal) =>
+  // `close` comes after the last of what it said
+  process_.once("close", (code, signal) =>
     finish(`${name} ended ${signal === null ? `with code ${code}` : `by ${signal}`}; see above for the reason.`)
   )
   // The command may end without any chance to wait; what it started must not outlive it.

@@ -26,6 +26,16 @@ const USAGE = `Options:
   --log                       log to stderr
   --allow-remote, --allow-production`
 
+/**
+ * What `JSON.stringify` leaves as it is and a terminal or a reader of lines may obey: DEL, C1, the line separators of
+ * Unicode, and what turns the direction of a line. Escaped, it is the same JSON.
+ */
+const OBEYED = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+const log = (line: unknown): void => {
+  const text = JSON.stringify(line).replace(OBEYED, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  process.stderr.write(`${text}\n`)
+}
+
 const writeLine = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
 class UsageError extends Error {
@@ -87,7 +97,7 @@ const readArguments = (args: readonly string[]) => {
     ...(values["access-key"] === undefined ? {} : { accessKey: values["access-key"] }),
     ...(values["allow-remote"] === true ? { allowRemote: true } : {}),
     ...(values["allow-production"] === true ? { allowProduction: true } : {}),
-    ...(values.log === true ? { log: (line) => void process.stderr.write(`${JSON.stringify(line)}\n`) } : {})
+    ...(values.log === true ? { log } : {})
   }
   return {
     options,

@@ -37,13 +37,20 @@ export const at = (problem: Problem, key: string | number): Problem => {
   const member = plain ? key : `[${JSON.stringify(typeof key === "string" ? key.slice(0, 64) : key)}]`
   return { ...problem, path: member + (/^(\[|$)/.test(problem.path) ? "" : ".") + problem.path }
 }
-/** Faults of input are never retryable; the catalogue's texts are too large for the browser. */
-export const toFault = ({ path, ...rest }: Problem): Fault => ({
-  ...rest,
-  message: `${path || "value"}: expected ${rest.expected}, got ${rest.got}`,
-  retryable: false,
-  ...(path === "" ? {} : { path })
-})
+const MAX_PATH_LENGTH = 256
+/**
+ * Faults of input are never retryable; the catalogue's texts are too large for the browser. Of a path that is longer
+ * than any reader needs the beginning is told, so that what was sent does not come back.
+ */
+export const toFault = ({ path, ...rest }: Problem): Fault => {
+  const told = path.length > MAX_PATH_LENGTH ? `${path.slice(0, MAX_PATH_LENGTH - 1).toWellFormed()}…` : path
+  return {
+    ...rest,
+    message: `${told || "value"}: expected ${rest.expected}, got ${rest.got}`,
+    retryable: false,
+    ...(told === "" ? {} : { path: told })
+  }
+}
 
 /** For what `JSON.parse` threw: says where, but never repeats what was sent, as the engine's own message does. */
 export const badJson = (text: string, error: unknown): Fault => {

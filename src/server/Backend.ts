@@ -122,6 +122,7 @@ const build = Effect.fnUntraced(function* (
     return yield* Effect.die(new TypeError("createBackend: two agents have the same name"))
   const writers = yield* makeWriters({ log, gateway, groups: makeGroups(secret), redact: options.redact })
   const draining = makeDraining()
+  const context = yield* Effect.context<never>()
   const services: ServerServices = {
     ...draining,
     handedOut: makeHandedOut(),
@@ -134,7 +135,8 @@ const build = Effect.fnUntraced(function* (
     writers,
     nextId: next,
     now: monotonicMillis(clock),
-    fork: Effect.runForkWith(yield* Effect.context<never>()),
+    fork: Effect.runForkWith(context),
+    perform: Effect.runPromiseWith(context),
     context: options.context,
     origins: new Set(options.origins),
     grantMillis: options.grantMillis ?? 5 * 60_000,

@@ -222,6 +222,7 @@ const consuming = Effect.fnUntraced(function* (options: {
     nextId: () => "id",
     now: () => START,
     fork: Effect.runForkWith(yield* Effect.context<never>()),
+    perform: Effect.runPromiseWith(yield* Effect.context<never>()),
     blobs: undefined,
     handedOut: { again: () => true },
     onDrain: () => () => {},

@@ -43,6 +43,22 @@ describe("the emulator as a process", () => {
     expect(await exited).toEqual([0, null])
   })
 
+  it("logs lines that a terminal cannot obey, whatever a client sends", async () => {
+    const { child, errors, line } = launch(["--log"])
+    const service = new WebPubSubServiceClient(String((await line())["connectionString"]), "chat", {
+      allowInsecureConnection: true
+    })
+    const raw = await openSocket((await service.getClientAccessToken()).url, RELIABLE)
+    const event = "a\u009b31m\u0085{}\u2028b\u202ec\u001b[2J\n"
+    const logged = once(child.stderr, "data")
+    raw.socket.send(JSON.stringify({ type: "event", event, dataType: "text", data: "x" }))
+    await logged
+    expect(errors().match(/\n/g)).toHaveLength(1)
+    // oxlint-disable-next-line no-control-regex -- that is what must not be there
+    expect(errors().trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/)
+    expect(JSON.parse(errors())).toMatchObject({ event: "upstream.failed", name: event })
+  })
+
   it("takes commands from its parent and ends with it", async () => {
     const { child, exited, line } = launch(["--with-parent"])
     await line()

@@ -4,6 +4,8 @@ import { assertJson, jsonFault, NotJson } from "../../src/protocol/JsonValue.ts"
 
 const cycle: Record<string, unknown> = { name: "c" }
 cycle["list"] = [{ back: cycle }]
+const below = (key: string, depth: number): unknown =>
+  Array.from({ length: depth }).reduce<unknown>((inner) => ({ [key]: inner }), 1n)
 const nested = (depth: number): unknown => Array.from({ length: depth }).reduce<unknown>((inner) => [inner], 1)
 
 describe("a value from an agent's code", () => {
@@ -23,10 +25,17 @@ describe("a value from an agent's code", () => {
     ["nesting of 65", nested(65), "TOO_DEEP", undefined],
     ["nesting of 100,000", nested(100_000), "TOO_DEEP", undefined],
     ["__proto__ as a key", JSON.parse('{"a":{"__proto__":1}}'), "FORBIDDEN_KEY", "input.a.__proto__"],
-    ["a key that is no word", { "a b\n": 1n }, "BAD_SHAPE", 'input["a b\\n"]']
+    ["a key that is no word", { "a b\n": 1n }, "BAD_SHAPE", 'input["a b\\n"]'],
+    [
+      "a path beyond 256 characters",
+      below("k".repeat(60), 10),
+      "BAD_SHAPE",
+      `input${`.${"k".repeat(60)}`.repeat(5)}`.slice(0, 255) + "…"
+    ]
   ])("is thrown back, naming the path: %s", (_, value, code, path) => {
     const fault = jsonFault(value, "input")
     expect(fault).toMatchObject({ code, retryable: false, ...(path === undefined ? {} : { path }) })
+    expect(fault?.message.length).toBeLessThan(400)
     expect(() => assertJson(value, "input")).toThrow(NotJson)
   })
 

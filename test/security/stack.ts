@@ -20,11 +20,16 @@ import type { BackendOptions } from "../../src/server/Backend.ts"
 export const HUB = "throughline"
 export const UPSTREAM_KEY = "upstream-key-of-the-tests"
 export const WS_KEY = "a key of the tests, thirty-two characters long"
+const OTHER_WS_KEY = "another key of the tests, to which they change"
 export type Kind = "ws" | "azure-web-pubsub"
 
 export interface Stack {
   readonly server: BackendHandle
   readonly worker: BackendHandle
+  /** Puts backends with the gateway's other key in the place of both; runs under way go on in the old worker. */
+  readonly changeKey: () => void
+  /** The statuses that the gateway's calls were answered with. */
+  readonly upstreamStatuses: readonly number[]
   readonly store: MemoryStore
   readonly endpoint: string
   /** Says a text in the run that `talk` began; resolves when it was handed to the run. */
@@ -43,18 +48,22 @@ export interface StackOptions extends Partial<BackendOptions> {
 
 const startGateway = async (kind: Kind) => {
   if (kind === "ws") {
-    const service = await startWsGateway({ key: WS_KEY })
+    const service = await startWsGateway({ key: WS_KEY, otherKey: OTHER_WS_KEY })
     return {
       client: wsClient(),
-      layer: wsGateway({ url: service.url, key: WS_KEY }),
+      layers: [WS_KEY, OTHER_WS_KEY].map((key) => wsGateway({ url: service.url, key })),
       serveAt: async (url: string) => service.setUpstream(`${url}/upstream/ws`),
       close: service.close
     }
   }
-  const emulator = await startEmulator()
+  const keys = ["the first key of the tests' service", "the second key of the tests' service"] as const
+  const emulator = await startEmulator({ accessKey: keys[0], secondaryAccessKey: keys[1] })
+  const strings = keys.map((key) => emulator.connectionString.replace(keys[0], key))
   return {
     client: azureWebPubSubClient(),
-    layer: azureWebPubSub({ connectionString: emulator.connectionString, hub: HUB, upstreamKey: UPSTREAM_KEY }),
+    layers: [strings, strings.toReversed()].map(([connectionString = "", otherConnectionString]) =>
+      azureWebPubSub({ connectionString, otherConnectionString, hub: HUB, upstreamKey: UPSTREAM_KEY })
+    ),
     serveAt: (url: string) =>
       emulator.setEventHandlers(HUB, [
         {
@@ -96,27 +105,33 @@ export const startStack = async (kind: Kind, { authorize, people, ...options }: 
     }
   })
   const idle = defineAgent({ name: "idle", input: z.object({}), onBusy: "parallel", run: async () => {} })
-  const make = () =>
+  const make = (layer = gateway.layers[0]!) =>
     createBackend({
       agents: [talk, idle],
       log: memoryLog({ store }),
       queue,
-      gateway: gateway.layer,
+      gateway: layer,
       authenticate: (request) => people[request.headers.get("authorization")?.replace("Bearer ", "") ?? ""] ?? null,
       authorize,
       reconnectSpreadMillis: 200,
       ...options
     })
-  const server = make()
-  const worker = make()
-  const served = await serve(server, { port: 0 })
+  let server = make()
+  let worker = make()
+  const replaced: BackendHandle[] = []
+  const upstreamStatuses: number[] = []
+  const answer = async (request: Request) => {
+    const response = await server.fetch(request)
+    if (new URL(request.url).pathname.startsWith("/upstream/")) upstreamStatuses.push(response.status)
+    return response
+  }
+  const served = await serve({ fetch: answer }, { port: 0 })
   await gateway.serveAt(served.url)
   const threads: Thread[] = []
   onTestFinished(async () => {
     for (const thread of threads) thread.close()
     void tell(undefined)
-    await server.close()
-    await worker.close()
+    for (const backend of [server, worker, ...replaced]) await backend.close()
     await served.close()
     await gateway.close()
   })
@@ -128,8 +143,18 @@ export const startStack = async (kind: Kind, { authorize, people, ...options }: 
     return known
   }
   return {
-    server,
-    worker,
+    get server() {
+      return server
+    },
+    get worker() {
+      return worker
+    },
+    changeKey: () => {
+      replaced.push(server, worker)
+      server = make(gateway.layers[1])
+      worker = make(gateway.layers[1])
+    },
+    upstreamStatuses,
     store,
     endpoint: served.url,
     say: tell,

@@ -14,7 +14,8 @@ export const THREATS: readonly Threat[] = [
     control:
       "four locks, each required: key in the URL, signature in constant time over at most 4 candidates, time within 5 minutes, and our own seal of the principal, bound to the connection",
     tests: [
-      ["test/security/webhooks.test.ts", "of 20,000 forged webhooks none is accepted"],
+      ["test/security/webhooks.test.ts", "of forged webhooks none is accepted"],
+      ["test/security/keys.test.ts", "refuses nothing that comes over a connection of before"],
       ["test/adapters/gateways/azure-upstream.test.ts", "refuses signatures (B73, B74)"],
       ["test/adapters/gateways/azure-upstream.test.ts", "refuses a replaced body or event"],
       ["test/adapters/gateways/ws.test.ts", "takes a signed call, and refuses one that is unsigned"]
@@ -64,7 +65,9 @@ export const THREATS: readonly Threat[] = [
     control: "held by the server, bound to a digest, decided once, checked again where the tool runs; expires closed",
     tests: [
       ["test/thread/decideInterrupt.test.ts", "refuses an answer to something else than what was shown"],
-      ["test/thread/decideInterrupt.test.ts", "refuses an answer that comes too late"]
+      ["test/thread/decideInterrupt.test.ts", "refuses an answer that comes too late"],
+      ["test/agent/asks.test.ts", "is used once, and only for what was approved"],
+      ["test/trials/trials.test.ts", "refuse every approval with one thing changed"]
     ]
   },
   {
@@ -97,7 +100,11 @@ export const THREATS: readonly Threat[] = [
     id: "T10",
     threat: "Text that forges a log line or steers a terminal",
     control: "every log line passes the redactor: control characters are escaped, a line is one line",
-    tests: [["test/security/redaction.test.ts", "keeps a text on one line and harmless for a terminal"]]
+    tests: [
+      ["test/security/redaction.test.ts", "keeps a text on one line and harmless for a terminal"],
+      ["test/emulator/process.test.ts", "logs lines that a terminal cannot obey"],
+      ["test/cli/child.test.ts", "one harmless line each"]
+    ]
   },
   {
     id: "T11",

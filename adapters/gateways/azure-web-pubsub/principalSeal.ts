@@ -42,14 +42,24 @@ export const sealPrincipal = (key: Uint8Array, hub: string, sealed: Sealed, use:
   )
 }
 
-/** `undefined` for anything that was not sealed by us for this hub, this use and this connection, or has expired. */
+type OpenUse = { readonly in: "url" } | { readonly in: "connection"; readonly connection: string }
+
+/** `undefined` for anything that none of `keys` sealed for this hub, this use and this connection, or has expired. */
 export const openPrincipal = async (
-  key: Uint8Array,
+  keys: readonly Uint8Array[],
   hub: string,
   token: string,
-  use: { readonly in: "url" } | { readonly in: "connection"; readonly connection: string }
+  use: OpenUse
 ): Promise<Sealed | undefined> => {
   if (token.length > MAX_SEALED_BYTES) return undefined
+  for (const key of keys) {
+    const sealed = await openWith(key, hub, token, use)
+    if (sealed !== undefined) return sealed
+  }
+  return undefined
+}
+
+const openWith = async (key: Uint8Array, hub: string, token: string, use: OpenUse): Promise<Sealed | undefined> => {
   try {
     const { payload } = await jwtDecrypt(token, key, {
       audience: audience(hub, use.in),

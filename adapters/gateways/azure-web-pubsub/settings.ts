@@ -23,6 +23,11 @@ interface CommonOptions {
 export interface AzureKeyOptions extends CommonOptions {
   /** `Endpoint=https://…;AccessKey=…;Version=1.0;` from the portal. Secret. */
   readonly connectionString: string
+  /**
+   * That of the service's other key, so that keys can be changed while it runs: what this one signed or sealed is
+   * accepted, and nothing new is made with it. Secret.
+   */
+  readonly otherConnectionString?: string | undefined
 }
 export interface AzureIdentityOptions extends CommonOptions {
   /** `https://NAME.webpubsub.azure.com`. */
@@ -30,6 +35,8 @@ export interface AzureIdentityOptions extends CommonOptions {
   readonly credential: TokenCredential
   /** At least 32 characters, the same in every process: seals who a connection belongs to. Secret. */
   readonly connectionStateSecret: string
+  /** One to change from or to: what it sealed is accepted, and nothing new is sealed with it. Secret. */
+  readonly otherConnectionStateSecret?: string | undefined
 }
 export type AzureWebPubSubOptions = AzureKeyOptions | AzureIdentityOptions
 
@@ -38,10 +45,17 @@ export interface Settings {
   readonly endpoint: string
   readonly hub: string
   readonly access:
-    | { readonly type: "key"; readonly key: string }
+    | {
+        readonly type: "key"
+        readonly key: string
+        /** Whose signatures are good: `key`, then the other one. */
+        readonly accepted: readonly string[]
+      }
     | { readonly type: "identity"; readonly credential: TokenCredential }
   /** 32 bytes; derived, so that it is not the key that signs requests. */
   readonly sealKey: Uint8Array
+  /** Whose seals are good: `sealKey`, then the other one. */
+  readonly openKeys: readonly Uint8Array[]
   readonly upstreamKey: string | undefined
   readonly upstreamClockMillis: number
   readonly maxSockets: number
@@ -58,7 +72,7 @@ const httpUrl = (text: string, setting: string): string => {
 }
 
 /** `Name=value;` pairs; names in any case, values may contain `=`. */
-const parseConnectionString = (text: string): { endpoint: string; key: string } => {
+const parseConnectionString = (text: string, setting: string): { endpoint: string; key: string } => {
   const fields = new Map<string, string>()
   for (const pair of text.split(";")) {
     const at = pair.indexOf("=")
@@ -67,10 +81,10 @@ const parseConnectionString = (text: string): { endpoint: string; key: string } 
   const host = fields.get("endpoint")
   const key = fields.get("accesskey")
   if (!host || !key) {
-    throw new TypeError("connectionString must have Endpoint=… and AccessKey=…; copy it from Keys in the Azure portal")
+    throw new TypeError(`${setting} must have Endpoint=… and AccessKey=…; copy it from Keys in the Azure portal`)
   }
   const url = new URL(
-    httpUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(host) ? host : `https://${host}`, "Endpoint of connectionString")
+    httpUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(host) ? host : `https://${host}`, `Endpoint of ${setting}`)
   )
   const port = fields.get("port")
   if (port) url.port = port
@@ -93,18 +107,37 @@ export const readSettings = (options: AzureWebPubSubOptions): Settings => {
     timeoutMillis: options.timeoutMillis ?? 10_000
   }
   if ("connectionString" in options) {
-    const { endpoint, key } = parseConnectionString(options.connectionString)
-    return { ...common, endpoint, access: { type: "key", key }, sealKey: derive(key) }
+    const { endpoint, key } = parseConnectionString(options.connectionString, "connectionString")
+    const accepted = [key]
+    if (options.otherConnectionString !== undefined) {
+      const other = parseConnectionString(options.otherConnectionString, "otherConnectionString")
+      if (other.endpoint !== endpoint) {
+        throw new TypeError("otherConnectionString must be of the same service: its Endpoint differs")
+      }
+      accepted.push(other.key)
+    }
+    return { ...common, endpoint, access: { type: "key", key, accepted }, ...seals(accepted) }
   }
-  if (options.connectionStateSecret.length < 32) {
-    throw new TypeError("connectionStateSecret must have at least 32 characters")
+  const secrets = [stateSecret(options.connectionStateSecret, "connectionStateSecret")]
+  if (options.otherConnectionStateSecret !== undefined) {
+    secrets.push(stateSecret(options.otherConnectionStateSecret, "otherConnectionStateSecret"))
   }
   return {
     ...common,
     endpoint: httpUrl(options.endpoint, "endpoint"),
     access: { type: "identity", credential: options.credential },
-    sealKey: derive(options.connectionStateSecret)
+    ...seals(secrets)
   }
+}
+
+const stateSecret = (secret: string, setting: string): string => {
+  if (secret.length < 32) throw new TypeError(`${setting} must have at least 32 characters`)
+  return secret
+}
+/** The keys of these secrets, the current one first. */
+const seals = (secrets: readonly string[]): Pick<Settings, "sealKey" | "openKeys"> => {
+  const openKeys = secrets.map(derive)
+  return { sealKey: openKeys[0]!, openKeys }
 }
 
 const derive = (secret: string) =>

@@ -80,7 +80,7 @@ const verify = async (settings: Settings, request: Request): Promise<UpstreamEve
   const header = (name: string) => request.headers.get(name) ?? ""
   const connection = header("ce-connectionid")
   if (connection === "") throw badShape("ce-connectionId is missing")
-  if (settings.access.type === "key" && !isSigned(header("ce-signature"), settings.access.key, connection)) {
+  if (settings.access.type === "key" && !isSigned(header("ce-signature"), settings.access.accepted, connection)) {
     throw badSignature("ce-signature does not fit the connection and our access key")
   }
   const sentAt = Date.parse(header("ce-time"))
@@ -110,12 +110,14 @@ const verify = async (settings: Settings, request: Request): Promise<UpstreamEve
 }
 
 /** `sha256=<hex>`, one per key of the service. Compared in constant time, each length checked first. */
-const isSigned = (signature: string, key: string, connection: string): boolean => {
+const isSigned = (signature: string, keys: readonly string[], connection: string): boolean => {
   const candidates = signature.split(",", MAX_SIGNATURES + 1)
   if (candidates.length > MAX_SIGNATURES) return false
-  const expected = `sha256=${createHmac("sha256", key).update(connection).digest("hex")}`
   let found = false
-  for (const candidate of candidates) found = sameText(candidate.trim(), expected) || found
+  for (const key of keys) {
+    const expected = `sha256=${createHmac("sha256", key).update(connection).digest("hex")}`
+    for (const candidate of candidates) found = sameText(candidate.trim(), expected) || found
+  }
   return found
 }
 
@@ -157,7 +159,7 @@ const decodeState = (state: string): string => {
 }
 
 const ownerOf = async (settings: Settings, state: string, connection: string): Promise<Sealed> => {
-  const sealed = await openPrincipal(settings.sealKey, settings.hub, decodeState(state), {
+  const sealed = await openPrincipal(settings.openKeys, settings.hub, decodeState(state), {
     in: "connection",
     connection
   })
@@ -168,7 +170,7 @@ const ownerOf = async (settings: Settings, state: string, connection: string): P
 /** Lets a client in that brings a sealed principal, and binds the principal to the connection. */
 const connect = async (settings: Settings, request: Request, connection: string, body: string): Promise<Response> => {
   const { query, subprotocols } = connectBody(body)
-  const sealed = await openPrincipal(settings.sealKey, settings.hub, query, { in: "url" })
+  const sealed = await openPrincipal(settings.openKeys, settings.hub, query, { in: "url" })
   if (sealed === undefined)
     throw unauthenticated(
       `the client's URL has no valid \`${SEAL_PARAMETER}\`: it did not come from a grant, or too late`

@@ -10,12 +10,14 @@ import type { AddressInfo } from "node:net"
 import { WebSocketServer } from "ws"
 import { capabilities } from "./capabilities.ts"
 import { makeSockets, type AskBackend } from "./sockets.ts"
-import { deriveSecrets, openTicket, sameText, signUpstream, type WsSecrets } from "./token.ts"
+import { deriveSecrets, openTicket, sameText, signUpstream, type Ticket, type WsSecrets } from "./token.ts"
 import { MAX_CLIENT_BYTES, SUBPROTOCOL } from "./wire.ts"
 
 export interface WsGatewayOptions {
   /** At least 32 characters, shared with the backend. Secret. */
   readonly key: string
+  /** A key to change to, or from: backends may have either. At least 32 characters. Secret. */
+  readonly otherKey?: string | undefined
   /** Default 0: any free port. */
   readonly port?: number
   /** Default 127.0.0.1. */
@@ -44,7 +46,8 @@ const UPSTREAM_TIMEOUT_MILLIS = 10_000
 
 /** Rejects when the port is taken; throws a `TypeError` for a short key. */
 export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGateway> => {
-  const secrets = deriveSecrets(options.key)
+  const secrets = [deriveSecrets(options.key)]
+  if (options.otherKey !== undefined) secrets.push(deriveSecrets(options.otherKey, "otherKey"))
   let upstream = options.upstream
   const sockets = makeSockets({
     maxBufferedBytes: options.maxBufferedBytes ?? 8 * 1024 * 1024,
@@ -54,7 +57,7 @@ export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGatew
         ? Promise.reject(new Error("this gateway has no upstream"))
         : askBackend(secrets, upstream, event)
   })
-  const bearer = `Bearer ${secrets.rest}`
+  const bearers = secrets.map(({ rest }) => `Bearer ${rest}`)
 
   const server = http.createServer((request, response) => {
     const answer = (status: number, text?: string): void => {
@@ -66,7 +69,7 @@ export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGatew
     if (url.pathname === "/health") return answer(200, "ok")
     if (url.pathname !== "/publish" && url.pathname !== "/revoke") return answer(404, "unknown path")
     if (request.method !== "POST") return answer(405, "only POST")
-    if (!sameText(request.headers.authorization, bearer))
+    if (!bearers.some((bearer) => sameText(request.headers.authorization, bearer)))
       return answer(401, "the bearer token does not fit this gateway's key")
     const group = url.searchParams.get("group")
     if (!group) return answer(400, "group is missing")
@@ -104,7 +107,7 @@ export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGatew
       return refuse("403 Forbidden")
     const [name, token = ""] = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((part) => part.trim())
     if (request.url?.split("?", 1)[0] !== "/connect" || name !== SUBPROTOCOL) return refuse("404 Not Found")
-    void openTicket(secrets, token).then((ticket) => {
+    void openWithAny(secrets, token).then((ticket) => {
       if (ticket === undefined) refuse("401 Unauthorized")
       else acceptor.handleUpgrade(request, socket, head, (accepted) => sockets.accept(accepted, ticket))
     })
@@ -143,8 +146,20 @@ const readFrame = (request: http.IncomingMessage, done: (frame: Buffer | undefin
   )
 }
 
+const openWithAny = async (secrets: readonly WsSecrets[], token: string): Promise<Ticket | undefined> => {
+  for (const each of secrets) {
+    const ticket = await openTicket(each, token)
+    if (ticket !== undefined) return ticket
+  }
+  return undefined
+}
+
 /** Calls the backend, signed over time and body. Rejects unless it answered 200 with JSON, or 204. */
-const askBackend = async (secrets: WsSecrets, url: string, event: Parameters<AskBackend>[0]): Promise<unknown> => {
+const askBackend = async (
+  secrets: readonly WsSecrets[],
+  url: string,
+  event: Parameters<AskBackend>[0]
+): Promise<unknown> => {
   const body = JSON.stringify(event)
   const time = new Date().toISOString()
   const response = await fetch(url, {
@@ -154,7 +169,7 @@ const askBackend = async (secrets: WsSecrets, url: string, event: Parameters<Ask
     headers: {
       "content-type": "application/json",
       "throughline-time": time,
-      "throughline-signature": signUpstream(secrets, time, body)
+      "throughline-signature": secrets.map((each) => signUpstream(each, time, body)).join(",")
     },
     body
   })

@@ -2,6 +2,8 @@
  * The plain gateway as a process of its own. Prints one line of JSON, `{"url":"http://…"}`, when it is ready.
  *
  *     THROUGHLINE_WS_KEY=… node main.ts --port 8090 --upstream http://127.0.0.1:8080/upstream/ws
+ *
+ * THROUGHLINE_WS_OTHER_KEY is a key that is accepted as well, while keys are changed.
  */
 import { parseArgs } from "node:util"
 import { startWsGateway } from "./gateway.ts"
@@ -20,6 +22,7 @@ if (!Number.isInteger(port) || port < 0 || port > 65_535)
 
 const gateway = await startWsGateway({
   key: process.env["THROUGHLINE_WS_KEY"] ?? "",
+  otherKey: process.env["THROUGHLINE_WS_OTHER_KEY"],
   port,
   host: values.host,
   ...(values.upstream === undefined ? {} : { upstream: values.upstream }),

@@ -16,9 +16,9 @@ export interface WsSecrets {
   readonly upstream: Uint8Array
   readonly groups: string
 }
-/** Throws a `TypeError` for a key of fewer than 32 characters. */
-export const deriveSecrets = (key: string): WsSecrets => {
-  if (key.length < 32) throw new TypeError("key must have at least 32 characters; backend and gateway share it")
+/** Throws a `TypeError` that names `setting` for a key of fewer than 32 characters. */
+export const deriveSecrets = (key: string, setting = "key"): WsSecrets => {
+  if (key.length < 32) throw new TypeError(`${setting} must have at least 32 characters; backend and gateway share it`)
   const derive = (use: string) => new Uint8Array(hkdfSync("sha256", key, "", `throughline/ws/${use}`, 32))
   return {
     connect: derive("connect"),
@@ -58,6 +58,8 @@ export const openTicket = async (secrets: WsSecrets, token: string): Promise<Tic
   }
 }
 
+/** The gateway sends one for each of its keys, with commas between them. */
+export const MAX_SIGNATURES = 2
 export const signUpstream = (secrets: WsSecrets, time: string, body: string): string =>
   createHmac("sha256", secrets.upstream).update(`${time}.${body}`).digest("base64url")
 

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { GatewayService, UpstreamEvent } from "../../../src/ports/Gateway.ts"
 import { UpstreamRejected } from "../../../src/ports/GatewayError.ts"
 import { MAX_REQUEST_BYTES } from "../../../src/protocol/Limits.ts"
-import { sameText, signUpstream, type WsSecrets } from "./token.ts"
+import { MAX_SIGNATURES, sameText, signUpstream, type WsSecrets } from "./token.ts"
 
 /** The request a client may send, and the gateway's envelope with the principal around it. */
 const MAX_BODY_BYTES = MAX_REQUEST_BYTES + 16 * 1024
@@ -31,7 +31,9 @@ const verify = async (secrets: WsSecrets, clockMillis: number, request: Request)
   const signature = request.headers.get("throughline-signature")
   if (signature === null) throw reject(401, "WEBHOOK_BAD_SIGNATURE", "throughline-signature is missing")
   const body = await readBody(request)
-  if (!sameText(signature, signUpstream(secrets, time, body))) {
+  const signatures = signature.split(",", MAX_SIGNATURES + 1)
+  const expected = signUpstream(secrets, time, body)
+  if (signatures.length > MAX_SIGNATURES || !signatures.some((one) => sameText(one.trim(), expected))) {
     throw reject(401, "WEBHOOK_BAD_SIGNATURE", "throughline-signature does not fit time, body and our key")
   }
   if (!(Math.abs(Date.now() - Date.parse(time)) <= clockMillis)) {

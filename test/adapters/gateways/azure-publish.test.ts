@@ -267,6 +267,12 @@ describe("the options of azureWebPubSub", () => {
       { connectionString: `Endpoint=http://;AccessKey=${KEY}`, hub: "h" },
       /http\(s\) URL/
     ],
+    [
+      "another key of another service",
+      { connectionString, otherConnectionString: connectionString.replace("//x", "//y"), hub: "h" },
+      /otherConnectionString/
+    ],
+    ["another key that is none", { connectionString, otherConnectionString: "", hub: "h" }, /otherConnectionString/],
     ["a hub with a slash", { connectionString, hub: "a/b" }, /hub/],
     ["an empty hub", { connectionString, hub: "" }, /hub/],
     ["a short upstreamKey", { connectionString, hub: "h", upstreamKey: "short" }, /upstreamKey/],
@@ -274,6 +280,17 @@ describe("the options of azureWebPubSub", () => {
       "a short connectionStateSecret",
       { endpoint: "https://x", credential: { getToken: async () => null }, hub: "h", connectionStateSecret: "x" },
       /connectionStateSecret/
+    ],
+    [
+      "a short otherConnectionStateSecret",
+      {
+        endpoint: "https://x",
+        credential: { getToken: async () => null },
+        hub: "h",
+        connectionStateSecret: KEY,
+        otherConnectionStateSecret: "x"
+      },
+      /otherConnectionStateSecret/
     ]
   ])("refuse %s at once, naming the setting and no key", (_what, options, problem) => {
     expect(() => azureWebPubSub(options)).toThrow(problem)

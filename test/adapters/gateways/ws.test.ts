@@ -181,7 +181,23 @@ describe("the plain gateway", () => {
     expect(() => wsGateway({ url: service.url, key: "short" })).toThrow(/32 characters/)
     expect(() => wsGateway({ url: "ws://x", key: WS_KEY })).toThrow(/url/)
     await expect(startWsGateway({ key: "short" })).rejects.toThrow(/32 characters/)
+    await expect(startWsGateway({ key: WS_KEY, otherKey: "short" })).rejects.toThrow(/otherKey/)
     await expect(startWsGateway({ key: WS_KEY, port: Number(new URL(service.url).port) })).rejects.toThrow(/EADDRINUSE/)
+  })
+
+  it("serves backends with either of its keys", async () => {
+    const { service } = await start({ otherKey: "another".repeat(6) })
+    const heard = dial(service.url, [NAME, await ticket()])
+    await heard.opened
+    const { gateway, close } = await build(wsGateway({ url: service.url, key: "another".repeat(6) }))
+    closers.push(close)
+    const { token = "" } = await Effect.runPromise(
+      gateway.grant({ principal: { id: "bob" }, groups: ["g"], ttlMillis: 60_000 })
+    )
+    await dial(service.url, [NAME, token]).opened
+    const arrived = new Promise((resolve) => heard.socket.on("message", (text) => resolve(String(text))))
+    await Effect.runPromise(gateway.publish("g", "{}"))
+    expect(await arrived).toBe("{}")
   })
 
   it("runs as a process, prints where it listens, and ends on SIGTERM", async () => {

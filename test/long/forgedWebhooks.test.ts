@@ -1,0 +1,1 @@
+import "../security/webhooks.test.ts"
