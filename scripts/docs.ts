@@ -1,5 +1,6 @@
 /**
- * Writes the generated parts of the documents: the tables of gateways, errors, bad inputs and faults. `--check` only compares.
+ * Writes the generated parts of the documents: tables of gateways, errors, bad inputs, faults and mutants. `--check` only
+ * compares.
  *
  * A part lies between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the file is written by hand.
  */
@@ -11,6 +12,7 @@ import { FAULTS } from "../src/protocol/Fault.ts"
 import { faultTable } from "../test/faults/table.ts"
 import { inputTables } from "../test/inputs/table.ts"
 import type { GatewayCapabilities } from "../src/ports/GatewayCapabilities.ts"
+import { mutants } from "../test/mutants/mutants.ts"
 
 const gateways: Readonly<Record<string, GatewayCapabilities>> = { "azure-web-pubsub": azure, ws }
 
@@ -44,11 +46,18 @@ const errorTable = (): string =>
     ])
   )
 
+const mutantTable = (): string =>
+  table(
+    ["what is broken", "rule", "killed by"],
+    mutants.map(({ name, rule, tests }) => [name, rule, tests.map((file) => `\`${file}\``).join(", ")])
+  )
+
 const parts: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
   { file: "README.md", name: "capabilities", text: capabilityTable },
   { file: "docs/errors.md", name: "errors", text: errorTable },
   { file: "docs/bad-inputs.md", name: "bad-inputs", text: inputTables },
-  { file: "docs/faults.md", name: "faults", text: faultTable }
+  { file: "docs/faults.md", name: "faults", text: faultTable },
+  { file: "docs/mutants.md", name: "mutants", text: mutantTable }
 ]
 
 /** Files whose generated part is not what it would be now; they are written unless `check`. */

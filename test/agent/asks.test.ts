@@ -142,6 +142,73 @@ describe("an approval", () => {
       assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: { why: "expired", by: null } }])
     })
   )
+  it.effect("is for whom the policy lets answer this very ask", () =>
+    Effect.gen(function* () {
+      const asked: unknown[] = []
+      const world = yield* makeBackends([writer([])], {
+        authorize: (principal, _, __, about) => {
+          if (about !== undefined) asked.push([principal.id, about.run, about.agent, about.startedBy, about.ask.input])
+          return Effect.succeed(about === undefined || principal.id !== about.startedBy)
+        }
+      })
+      yield* world.start("r", "a")
+      const working = yield* world.work(world.second)
+      const ask = yield* openAsk(world)
+      const own = yield* world.interrupt(answerOf(ask, { type: "approved" }))
+      assert.deepInclude(own.error, { code: "FORBIDDEN" })
+      yield* world.as("bob", () => world.interrupt(answerOf(ask, { type: "approved" })))
+      yield* ended(working)
+      assert.deepStrictEqual(
+        asked,
+        ["ann", "bob"].map((by) => [by, "r", "a", "ann", note])
+      )
+      assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: { edited: false, by: "bob" } }])
+    })
+  )
+  it.effect("that was edited allows the edited input alone", () =>
+    Effect.gen(function* () {
+      const wrote: unknown[] = []
+      const edited = { ...note, text: "Read twice." }
+      const world = yield* makeBackends([
+        agentOf(
+          "a",
+          async (run) => {
+            const approval = await run.ask.approval({ tool: "write", input: note })
+            const write = (input: typeof note) =>
+              run.tool("write", input, (given) => void wrote.push(given), { approval }).catch((error: unknown) => error)
+            const problem = await write(note)
+            await write(edited)
+            return problem instanceof ApprovalMismatch
+          },
+          { asks: { write: schema } }
+        )
+      ])
+      yield* world.start("r", "a")
+      const working = yield* world.work(world.second)
+      yield* world.interrupt(answerOf(yield* openAsk(world), { type: "approved", input: edited }))
+      yield* ended(working)
+      assert.deepStrictEqual(wrote, [edited])
+      assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: true }])
+    })
+  )
+  it.effect("whose record says something else than its digest is not believed", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([
+        agentOf("a", async (run) => (await run.ask.approval({ tool: "write", input: note })).approved, {
+          holdFor: "0 seconds"
+        })
+      ])
+      yield* world.start("r", "a")
+      yield* ended(yield* world.work(world.second))
+      const ask = yield* openAsk(world)
+      yield* world.interrupt(answerOf(ask, { type: "approved" }))
+      const { notes } = world.store.threads.get("main/t1")!
+      const decided = notes.get(`ask/r/${ask.ask}`) as { readonly answer: object }
+      notes.set(`ask/r/${ask.ask}`, { ...decided, answer: { type: "approved", input: { path: "other", text: "X" } } })
+      yield* ended(yield* world.work(world.first))
+      assert.strictEqual(world.outcomes("r")[0]?.type, "failed")
+    })
+  )
   it.effect("expires by the sweeper when the run is suspended", () =>
     Effect.gen(function* () {
       const world = yield* makeBackends([writer([], { expiresIn: "10 minutes" }, "0 seconds")])
@@ -155,14 +222,14 @@ describe("an approval", () => {
   )
   it.effect("is used once, and only for what was approved", () =>
     Effect.gen(function* () {
-      const ran: unknown[] = []
+      const ran: [string, unknown][] = []
       const threw: unknown[] = []
       const world = yield* makeBackends([
         agentOf("a", async (run) => {
           const approval = await run.ask.approval({ tool: "write", input: note })
           const attempt = (name: string, input: typeof note, made: Approval<typeof note> = approval) =>
             run
-              .tool(name, input, (given) => void ran.push(given), { approval: made })
+              .tool(name, input, (given) => void ran.push([name, given]), { approval: made })
               .catch((e: unknown) => threw.push(e))
           await attempt("write", { ...note, text: "Something else." })
           await attempt("delete", note)
@@ -176,7 +243,7 @@ describe("an approval", () => {
       const ask = yield* openAsk(world)
       yield* world.interrupt(answerOf(ask, { type: "approved" }))
       assert.deepStrictEqual(yield* ended(working), { type: "finished", outcome: "completed" })
-      assert.deepStrictEqual(ran, [note])
+      assert.deepStrictEqual(ran, [["write", note]])
       assert.strictEqual(threw.length, 4)
       for (const error of threw) assert.instanceOf(error, ApprovalMismatch)
     })

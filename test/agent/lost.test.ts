@@ -20,6 +20,27 @@ const answerText = (world: World, run: string) =>
       .join("|")
   )
 
+describe("a recorded call", () => {
+  it.effect("runs when its beginning is in the log, and is answered when its result is", () =>
+    Effect.gen(function* () {
+      const noted = () => [...world.store.threads.get("main/t1")!.notes.keys()].map((key) => key.split("/")[0])
+      const begun: unknown[] = []
+      const finished: unknown[] = []
+      const world: World = yield* makeBackends([
+        agentOf("a", async (run) => {
+          await run.tool("t", {}, () => void begun.push(typesOf(world.events()).at(-1), noted().at(-1)))
+          finished.push(typesOf(world.events()).at(-1), noted().at(-1))
+        })
+      ])
+      yield* world.start("r", "a")
+      world.second.lag = 20
+      yield* ended(yield* world.work(world.second))
+      assert.deepStrictEqual(begun, ["tool.called", "begun"])
+      assert.deepStrictEqual(finished, ["tool.finished", "step"])
+    })
+  )
+})
+
 describe("a run whose worker died", () => {
   it.effect("ends as WORKER_LOST within lease and sweep, once, however many sweep", () =>
     Effect.gen(function* () {

@@ -5,7 +5,7 @@ import { memoryBlobs, type MemoryBlobs } from "../../adapters/blobs/memory/blobs
 import type { Run } from "../../src/agent/Run.ts"
 import { OutcomeUnknown } from "../../src/agent/RunAborted.ts"
 import { flush, pass, passUntil } from "../writer/world.ts"
-import { agentOf, ended, gate, job, makeBackends, typesOf, type World } from "./world.ts"
+import { aborted, agentOf, ended, gate, job, makeBackends, typesOf, type World } from "./world.ts"
 
 const numbers = { asks: { n: z.number() }, holdFor: "0 seconds" } as const
 /** Answers the oldest open ask of the thread. */
@@ -326,6 +326,21 @@ describe("a steer for after the run", () => {
         view.runs[0]!.interrupts.map(({ state }) => state),
         ["applied"]
       )
+    })
+  )
+  it.effect("is not posted when the run is cancelled, and its sender is told so", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([agentOf("a", aborted)])
+      yield* world.start("r", "a")
+      const working = yield* world.work(world.second)
+      yield* flush
+      const message = { id: "m-after", parts: [{ type: "text", text: "And now in French." }] }
+      yield* world.interrupt({ kind: "steer", run: "r", message, when: "after-run" })
+      yield* world.interrupt({ kind: "cancel", run: "r" })
+      yield* ended(working)
+      const view = yield* world.view()
+      assert.deepStrictEqual(view.messages, [])
+      assert.deepInclude(view.runs[0]!.interrupts[0], { kind: "steer", state: "too-late", reason: "cancelled" })
     })
   )
 })

@@ -10,7 +10,7 @@ import type { Agent } from "../../src/agent/defineAgent.ts"
 import type { Run } from "../../src/agent/Run.ts"
 import { defineAgent } from "../../src/agent/defineAgent.ts"
 import type { Worked } from "../../src/agent/worker.ts"
-import { Access } from "../../src/ports/Access.ts"
+import { Access, type AccessService } from "../../src/ports/Access.ts"
 import type { BlobStore } from "../../src/ports/BlobStore.ts"
 import { Gateway } from "../../src/ports/Gateway.ts"
 import { Ids } from "../../src/ports/Ids.ts"
@@ -34,6 +34,7 @@ export const makeBackends = Effect.fnUntraced(function* (
     readonly away?: boolean
     readonly blobs?: Layer.Layer<BlobStore>
     readonly log?: (log: ThreadLogService) => ThreadLogService
+    readonly authorize?: AccessService["authorize"]
   } = {}
 ) {
   yield* TestClock.setTime(START)
@@ -51,7 +52,10 @@ export const makeBackends = Effect.fnUntraced(function* (
     Layer.succeed(Gateway, recording.gateway),
     Layer.succeed(
       Access,
-      Access.of({ authenticate: () => Effect.sync(() => ({ ...principal })), authorize: () => Effect.succeed(true) })
+      Access.of({
+        authenticate: () => Effect.sync(() => ({ ...principal })),
+        authorize: options.authorize ?? (() => Effect.succeed(true))
+      })
     ),
     Layer.succeed(
       JobQueue,

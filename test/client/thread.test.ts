@@ -120,6 +120,25 @@ describe("following a thread", () => {
     expect(thread.connection).toBe("live")
     thread.close()
   })
+  it("takes the view anew when a page does not continue it, though the backend compared nothing", async () => {
+    const { backend, clock, open, say, whole } = setUp()
+    backend.intercept = ({ path, query }) => {
+      if (!path.endsWith("/entries")) return undefined
+      const { entries, logId } = backend.log("t1")
+      const head = { offset: entries.length, id: entries.at(-1)?.id ?? "" }
+      return { body: { ok: true, logId, head, entries: entries.slice(Number(query.get("after"))), more: false } }
+    }
+    const thread = open()
+    await clock.advance(100)
+    say("t1", runEvents.begin("r1"))
+    backend.log("t1").entries = []
+    backend.log("t1").logId = "log-new"
+    for (const run of ["r2", "r3", "r4"]) say("t1", runEvents.begin(run))
+    await clock.advance(1_000)
+    expect(thread.view).toEqual(whole("t1"))
+    expect(thread.connection).toBe("live")
+    thread.close()
+  })
   it("notices a log that lost its end and was written on, within seconds", async () => {
     const { backend, clock, open, say, whole } = setUp()
     const thread = open()

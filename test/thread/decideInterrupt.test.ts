@@ -150,6 +150,7 @@ describe("answering an ask", () => {
   it("refuses an answer to something else than what was shown", () => {
     expect(verdictOf(asked(60_000, "sha").interrupt(answer("i1", "r1", "a1", "other")))).toBe("APPROVAL_MISMATCH")
     expect(verdictOf(asked(60_000, "sha").interrupt(answer("i1", "r1", "a1")))).toBe("APPROVAL_MISMATCH")
+    expect(verdictOf(asked(60_000, "sha").interrupt(answer("i1", "r1", "a1", "sha2")))).toBe("APPROVAL_MISMATCH")
   })
   it("refuses an answer that comes too late", () => {
     const thread = asked(1_000)
@@ -171,6 +172,22 @@ describe("answering an ask", () => {
     expect(codeOf(decide(control, { ...command, by: "eve" }, context))).toBe("append")
     const value = { kind: "answer", id: "i2", run: "r1", ask: "a1", answer: { type: "answered", value: 1 } } as const
     expect(codeOf(thread.interrupt(value))).toBe("BAD_SHAPE")
+  })
+  it("takes an expiry that cannot be read for one that has passed", () => {
+    const thread = asked()
+    const control: Control = {
+      ...thread.control(),
+      runs: thread
+        .control()
+        .runs.map((run) => ({ ...run, asks: run.asks.map((ask) => ({ ...ask, expiresAt: Number.NaN })) }))
+    }
+    const context = { now: thread.now(), offset: 9, notes: new Map() }
+    const command = { type: "interrupt", by: "ann", interrupt: answer("i1", "r1", "a1"), digest: "d" } as const
+    expect(verdictOf(decide(control, command, context))).toBe("APPROVAL_EXPIRED")
+    expect(decide(control, { type: "sweep", run: "r1" }, context)).toMatchObject({
+      events: [{ type: "ask.resolved", answer: { type: "expired" } }],
+      notes: [{ key: "ask/r1/a1", value: { answer: { type: "expired" } } }]
+    })
   })
   it("refuses an ask whose expiry is not a time to come", () => {
     for (const expiresAt of ["garbage", "1970-01-01T00:00:00.000Z", "+275760-09-13T00:00:00.000Z", "275761-01-01"]) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { Json } from "../../src/protocol/Json.ts"
 import { LEASE_MILLIS, MAX_EPOCHS, TAKE_MILLIS } from "../../src/protocol/Limits.ts"
-import { emptyControl } from "../../src/thread/control.ts"
+import { dueOf, emptyControl } from "../../src/thread/control.ts"
 import { ControlUnreadable, decide, decodeControl, noteKeys } from "../../src/thread/decide.ts"
 import { begin, cancel, codeOf, enqueued, steer } from "./harness.ts"
 
@@ -59,6 +59,15 @@ describe("taking", () => {
       thread.pass(1)
       expect(codeOf(thread.take("r1", 2))).toBe(onWorkerLost === "fail" ? "RUN_NOT_WAITING" : "append")
     }
+  })
+  it("ends a lost run instead that a person has cancelled", () => {
+    const thread = begin()
+    thread.start("r1", { onWorkerLost: "retry" })
+    thread.take("r1")
+    thread.interrupt(cancel("i1", "r1"))
+    thread.pass(LEASE_MILLIS)
+    expect(thread.take("r1", 2)).toMatchObject({ type: "append", answer: { type: "swept" } })
+    expect(thread.newestEvents().at(-1)).toMatchObject({ type: "run.finished", outcome: { type: "cancelled" } })
   })
   it("ends a run instead whose deadline has passed", () => {
     const thread = begin()
@@ -138,6 +147,21 @@ describe("emitting", () => {
       { type: "ask.resolved", ask: "a1", answer: { type: "withdrawn" }, resolver: "system" },
       { type: "interrupt.applied", interrupt: "i2", outcome: { type: "too-late", reason: "finished" } },
       { type: "run.finished" }
+    ])
+    expect(thread.control().runs).toEqual([])
+  })
+  it("ends what the run called with it, in the same entry", () => {
+    const thread = begin()
+    thread.start("r1")
+    thread.take("r1")
+    thread.start("c1", { parent: "r1" })
+    thread.take("c1", 1, 1)
+    thread.start("c2", { parent: "c1" })
+    thread.finish("r1")
+    expect(thread.newestEvents()).toMatchObject([
+      { type: "run.finished", run: "c2", outcome: { type: "cancelled" } },
+      { type: "run.finished", run: "c1", outcome: { type: "cancelled" } },
+      { type: "run.finished", run: "r1", outcome: { type: "completed" } }
     ])
     expect(thread.control().runs).toEqual([])
   })
@@ -267,6 +291,14 @@ describe("reading", () => {
       "run/r"
     ])
     expect(noteKeys({ type: "sweep", run: "r" })).toEqual([])
+  })
+  it("says when the first of all runs is due, for the log's index", () => {
+    const thread = begin()
+    expect(dueOf(thread.control())).toBeNull()
+    thread.start("r1", { onBusy: "parallel" })
+    thread.start("r2", { onBusy: "parallel", deadlineMillis: 1_000 })
+    thread.start("r3", { onBusy: "parallel" })
+    expect(dueOf(thread.control())).toBe(thread.now() + 1_000)
   })
   it("reads control back from JSON with fields of a later version", () => {
     const thread = begin()

@@ -53,7 +53,8 @@ describe("what is applied", () => {
     expect(order.position()).toEqual({ logId: "L", offset: 4, id: "L4" })
   })
   it("is never an entry whose prev is another, nor one of another log: the log is asked", () => {
-    for (const strange of [entry(4, "L", "x"), entry(4, "M"), entry(3, "L", "x"), entry(2, "L", "x")]) {
+    const otherLog = { ...entry(4), logId: "M" }
+    for (const strange of [entry(4, "L", "x"), entry(4, "M"), otherLog, entry(3, "L", "x"), entry(2, "L", "x")]) {
       const { applied, order } = setUp(1)
       order.receive(entry(2), 10, 0)
       order.receive(entry(3), 10, 0)

@@ -45,6 +45,24 @@ describe("group commit", () => {
       )
     })
   )
+  it.effect("a delta's next pieces join it until it is taken, and begin another one then", () =>
+    Effect.gen(function* () {
+      const { line, slow, store } = yield* slowWorld(10)
+      const before = entriesOf(store).length
+      line.offer([textStart("r")], 100)
+      for (const text of ["a", "b"]) line.offerDelta("text.delta", "r:p", text)
+      yield* flush
+      for (const text of ["c", "d"]) line.offerDelta("text.delta", "r:p", text)
+      yield* pass(100)
+      slow.lag = 0
+      assert.deepStrictEqual(
+        entriesOf(store)
+          .slice(before)
+          .map(({ events }) => events.map((event) => ("text" in event ? event.text : event.type))),
+        [["text.started", "ab"], ["cd"]]
+      )
+    })
+  )
   it.effect("what is said in one turn of the event loop is one entry", () =>
     Effect.gen(function* () {
       const { store, writer } = yield* makeWorld()

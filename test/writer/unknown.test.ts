@@ -3,8 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { faultyLog, type FaultyLogOptions, type LogFault } from "../../src/conformance/faultyLog.ts"
 import type { Append, ThreadLogService } from "../../src/ports/ThreadLog.ts"
+import type { OpenRun } from "../../src/thread/control.ts"
 import {
   begin,
+  cancelOf,
   delta,
   entriesOf,
   eventsOf,
@@ -87,9 +89,10 @@ describe("an append whose outcome is unknown", () => {
       assert.strictEqual(eventsOf(store).length, 1)
     })
   )
-  it.effect("a head that grew since the lost answer does not make the writer say it twice", () =>
+  it.effect("a head that grew since the lost answer does not make the writer say it twice, nor miss what came", () =>
     Effect.gen(function* () {
       let readDown = true
+      let seen: OpenRun | undefined
       const { plain, recording, store, writer } = yield* faultyWorld({
         script: (operation, call) =>
           operation === "append" && call === 3
@@ -98,15 +101,16 @@ describe("an append whose outcome is unknown", () => {
               ? "unavailable"
               : undefined
       })
-      const line = yield* begin(writer, "r")
+      const line = yield* begin(writer, "r", { onControl: (run) => (seen = run) })
       const said = line.commit([textStart("r"), delta("r", "a")])
       yield* pass(100)
       const other = yield* processOn({ log: plain, gateway: recording.gateway })
-      yield* other.get(THREAD).submit(postOf("between"))
+      yield* other.get(THREAD).submit(cancelOf("r"))
       readDown = false
       yield* pass(2_000, 20)
       const outcome = yield* Effect.promise(() => said)
       assert.deepInclude(outcome, { ok: true, offset: 3 })
+      assert.deepInclude(seen?.cancel, { interrupt: "cancel-r" })
       line.offer([finished("r")], 100)
       yield* pass(100)
       assert.strictEqual(textOf(store, "r"), "a")
