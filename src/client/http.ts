@@ -29,7 +29,7 @@ export const failure = (code: string, message: string, retryable = false): Faile
   error: { code, message, retryable }
 })
 /** The answer is not what the route promises. */
-export const badAnswer = (expected: string): Failed => failure("BAD_SHAPE", `the backend's answer is not ${expected}`)
+export const badAnswer = (expected: string): Failed => failure("BAD_SHAPE", `the answer is not ${expected}`)
 
 /**
  * - `endpoint`: where the backend is mounted, such as `/api`
@@ -44,8 +44,7 @@ export const createRequest = (options: {
   const { environment, fetch, token } = options
   const threads = `${options.endpoint.replace(/\/+$/, "")}/threads/`
 
-  const unanswered = (error: unknown) =>
-    failure("OUTCOME_UNKNOWN", `no answer from the backend: ${String(error)}`, true)
+  const unanswered = (error: unknown) => failure("OUTCOME_UNKNOWN", `no answer: ${String(error)}`, true)
 
   return async (thread, path, body, attempts = 4) => {
     let text: string | undefined

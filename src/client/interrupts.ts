@@ -124,7 +124,7 @@ export const createActions = (
   }
   const reply = async (ask: Id | ViewAsk, answer: object, options?: InterruptOptions): Promise<InterruptReceipt> => {
     const shown = typeof ask === "string" ? followed.view.asks.find((one) => one.id === ask) : ask
-    if (!shown) return failure("NOT_FOUND", "the view shows no such ask")
+    if (!shown) return failure("NOT_FOUND", "no such ask")
     // What is undefined is not sent.
     return send("answer", shown.run, { ...options, ask: shown.id, answer, digest: shown.digest })
   }

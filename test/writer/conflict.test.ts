@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
 import { runOf, type OpenRun } from "../../src/thread/control.ts"
 import { decodeControl } from "../../src/thread/decide.ts"
 import {
@@ -255,7 +256,7 @@ describe("starvation", () => {
           const gaps = waits.map((at, index) => at - (waits[index - 1] ?? 0))
           assert.isAtMost(Math.max(...gaps), 1_000, `waits ${gaps}`)
           assert.isAtMost(silence, 1_000)
-        })
+        }).pipe(Random.withSeed(`starvation ${seed}`))
     )
   }
 })

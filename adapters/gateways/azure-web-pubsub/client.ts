@@ -38,14 +38,14 @@ export const azureWebPubSubClient = (options: AzureWebPubSubClientOptions = {}):
       onEnded: (message) => {
         if (state !== "open" || !socket.recover()) return close(message)
         state = "recovering"
-        deadline = setTimeout(() => close("the connection was not recovered"), options.recoverWithinMillis ?? 2_000)
+        deadline = setTimeout(() => close("not recovered"), options.recoverWithinMillis ?? 2_000)
         handlers.onInterrupted()
       }
     })
     return {
       ...(grant.upstream && { invoke: socket.invoke }),
       ping: socket.ping,
-      close: () => close("closed by the caller")
+      close: () => close("closed")
     }
   }
 })

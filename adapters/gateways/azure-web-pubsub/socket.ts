@@ -89,7 +89,7 @@ export const openSocket = (url: string, handlers: SocketHandlers): Socket => {
     handlers.onFrame(group, data)
   })
   client.on("disconnected", ({ message }) => void (goodbye = message?.message))
-  client.on("stopped", () => end(goodbye ?? "the connection was cut"))
+  client.on("stopped", () => end(goodbye ?? "cut"))
 
   const end = (message: string) => {
     if (!closed) handlers.onEnded(message)
@@ -100,7 +100,7 @@ export const openSocket = (url: string, handlers: SocketHandlers): Socket => {
       () => {
         if (closed) client.stop()
       },
-      (cause?: { readonly message?: string }) => end(cause?.message || "the connection was not opened")
+      (cause?: { readonly message?: string }) => end(cause?.message || "not opened")
     )
   }
   start()

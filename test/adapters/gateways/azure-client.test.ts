@@ -137,7 +137,7 @@ describe("the client half of Azure Web PubSub", () => {
     connection.ping?.()
     await until(/^closed/)
     expect([reports, emulator.stats.recoveries]).toEqual([
-      ["open", "interrupted", "closed the connection was not recovered"],
+      ["open", "interrupted", "closed not recovered"],
       0
     ])
   })
