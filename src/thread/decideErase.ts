@@ -1,5 +1,5 @@
 /**
- * Deciding that content is erased, and what is left of an entry then. PROTOCOL.md#content-erased
+ * Deciding that content is erased, and what is left of an entry then. PROTOCOL.md#contenterased
  *
  * `content.erased` is appended before anything is overwritten, with what idempotency needs of the notes that will go:
  * a process that dies in between leaves a log in which erasing again does the rest.

@@ -234,8 +234,8 @@ export const writing: readonly Mutant[] = [
     name: "goes on from a saved view that another version has folded",
     rule: "VIEW-2",
     file: "src/writer/readView.ts",
-    find: "(anyVersion || saved.foldVersion === FOLD_VERSION)",
-    replace: "true",
+    find: "saved.foldVersion === FOLD_VERSION",
+    replace: "saved.foldVersion > 0",
     tests: [SNAPSHOT]
   },
   {
