@@ -136,10 +136,7 @@ describe("the client half of Azure Web PubSub", () => {
     await until("open")
     connection.ping?.()
     await until(/^closed/)
-    expect([reports, emulator.stats.recoveries]).toEqual([
-      ["open", "interrupted", "closed not recovered"],
-      0
-    ])
+    expect([reports, emulator.stats.recoveries]).toEqual([["open", "interrupted", "closed not recovered"], 0])
   })
 
   it("survives messages that are not of the protocol", async () => {
