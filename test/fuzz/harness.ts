@@ -48,10 +48,10 @@ const budgetOf = (inputs: number, millis: number): Budget => ({
 })
 /** With every push. */
 export const short = (): Budget => budgetOf(100_000, 4_000)
-/** On demand, and in the long stage: as many inputs as asked for, however long that takes, or for half a minute. */
+/** On demand, and in the long stage: as many inputs as asked for, however long that takes, or for eight seconds. */
 export const long = (): Budget => {
   const inputs = setting("INPUTS")
-  return inputs === undefined ? budgetOf(Infinity, 30_000) : budgetOf(inputs, Infinity)
+  return inputs === undefined ? budgetOf(Infinity, 8_000) : budgetOf(inputs, Infinity)
 }
 
 const MAX_SHOWN = 4_000

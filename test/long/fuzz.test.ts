@@ -1,5 +1,5 @@
 /**
- * The long run of every fuzz target: `THROUGHLINE_FUZZ_INPUTS` inputs each, or half a minute each where that is not set.
+ * The long run of every fuzz target: `THROUGHLINE_FUZZ_INPUTS` inputs each, or eight seconds each where that is not set.
  * `THROUGHLINE_FUZZ_SEED` is another seed than the one that every push uses.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
