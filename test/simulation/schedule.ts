@@ -217,11 +217,11 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
 
   let whole = false
   let looks = 0
-  /** Then people do what is left to them: they answer what is asked, and let go on what is paused. */
+  /** Then people do what is left to them: they answer what is asked, and let go on what is suspended. */
   const help = () => {
     const helpers = tabs.filter((tab) => tab.isOpen())
     for (const run of helpers[0]?.view().runs ?? []) {
-      if (run.state === "finished") continue
+      if (run.state !== "suspended") continue
       const id = `resume${looks}.${run.id}`
       helpers[0]!.ask({ type: "interrupt", interrupt: { kind: "resume", id, run: run.id } })
     }
