@@ -100,8 +100,8 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
   const join = (client: number) => {
     if (tabOf.get(client)?.isOpen() === true) return
     const user = USERS[client % USERS.length]!
-    // two and two are tabs of one browser
-    const shared = client === 1 || client === 3 ? tabOf.get(client - 1)?.device : undefined
+    // the first two are tabs of one browser
+    const shared = client === 1 ? tabOf.get(0)?.device : undefined
     const device = shared ?? createDevice(world, `d${client}.${tabs.length}`, user, hub, fetchFor)
     if (shared === undefined) devices.push(device)
     const tab = openTab(world, `c${client}.${tabs.length}`, device, THREAD, told)
