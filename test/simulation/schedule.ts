@@ -213,6 +213,10 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
     world.thaw(party)
     wake()
   }
+  // an ask for four eyes needs somebody of each: who has left comes back
+  USERS.forEach((user, index) => {
+    if (!tabs.some((tab) => tab.isOpen() && tab.device.user === user)) join(USERS.length + index)
+  })
   world.trace?.("healed")
 
   let whole = false
