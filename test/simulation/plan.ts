@@ -48,8 +48,8 @@ export interface Plan {
 }
 /** Processes: one that answers requests, one that answers them and works, one that only works. */
 export const PROCESSES = 3
-/** Devices; the first two are tabs on one connection, the last one comes late. */
-export const CLIENTS = 6
+/** Tabs; the first two are on one device's connection, the last one comes late. */
+export const CLIENTS = 5
 
 const DAY = 24 * 3_600_000
 const STRONG: Readonly<Record<CallFault, number>> = {
@@ -122,7 +122,7 @@ const actionsOf = (chance: Chance): readonly Action[] => {
     actions.push({ at: at + chance.between(0, 600), do: "answer", client: device(), id, how, nth: chance.int(3) })
   }
   start()
-  const steps = 3 + chance.int(8)
+  const steps = 2 + chance.int(6)
   const faulty = chance.strikes(0.7)
   for (let n = 0; n < steps; n++) {
     at += chance.strikes(0.2) ? chance.between(0, 3_000) : chance.between(0, 200)

@@ -100,8 +100,8 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
   const join = (client: number) => {
     if (tabOf.get(client)?.isOpen() === true) return
     const user = USERS[client % USERS.length]!
-    // two and two are tabs of one browser
-    const shared = client === 1 || client === 3 ? tabOf.get(client - 1)?.device : undefined
+    // the first two are tabs of one browser
+    const shared = client === 1 ? tabOf.get(0)?.device : undefined
     const device = shared ?? createDevice(world, `d${client}.${tabs.length}`, user, hub, fetchFor)
     if (shared === undefined) devices.push(device)
     const tab = openTab(world, `c${client}.${tabs.length}`, device, THREAD, told)
@@ -213,15 +213,19 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
     world.thaw(party)
     wake()
   }
+  // an ask for four eyes needs somebody of each: who has left comes back
+  USERS.forEach((user, index) => {
+    if (!tabs.some((tab) => tab.isOpen() && tab.device.user === user)) join(USERS.length + index)
+  })
   world.trace?.("healed")
 
   let whole = false
   let looks = 0
-  /** Then people do what is left to them: they answer what is asked, and let go on what is paused. */
+  /** Then people do what is left to them: they answer what is asked, and let go on what is suspended. */
   const help = () => {
     const helpers = tabs.filter((tab) => tab.isOpen())
     for (const run of helpers[0]?.view().runs ?? []) {
-      if (run.state === "finished") continue
+      if (run.state !== "suspended") continue
       const id = `resume${looks}.${run.id}`
       helpers[0]!.ask({ type: "interrupt", interrupt: { kind: "resume", id, run: run.id } })
     }

@@ -30,7 +30,9 @@ const OUTCOMES = [
 
 describe("whatever the gateway, the store, the queue, processes, clocks and people do", () => {
   it(`no invariant is breached (${SCHEDULES} schedules); in the long stage every kind of fault and of outcome comes up`, async () => {
-    const { failed, outcomes, struck } = await simulate({ schedules: SCHEDULES, seed: SEED })
+    const began = performance.now()
+    const { failed, outcomes, struck } = await simulate({ schedules: SCHEDULES, seed: SEED, threads: 2 })
+    console.log(`${SCHEDULES} schedules took ${((performance.now() - began) / 1_000).toFixed(1)} s on 2 threads`)
     const replays = failed.map(({ breaches, seed }) => `${replayOf(seed)}  # ${breaches[0]!.problem}`)
     expect(replays).toEqual([])
     if (!LONG) return
