@@ -46,7 +46,8 @@ export interface Hold {
 }
 
 const flights = new AsyncLocalStorage<Flight>()
-const never = new Promise<never>(() => {})
+/** One for each: the reactions of a shared one would keep every run that was ever suspended. */
+const never = () => new Promise<never>(() => {})
 const newFlight = (around: Flight | undefined): Flight => ({ inside: new Set(), around, waits: false })
 const isWaiting = (flight: Flight): boolean =>
   flight.inside.size === 0 ? flight.waits : [...flight.inside].every(isWaiting)
@@ -91,9 +92,9 @@ export const makeHold = (options: {
     look()
     try {
       const result = await flights.run(flight, () => body(flight))
-      return closed ? await never : result
+      return closed ? await never() : result
     } catch (error) {
-      if (closed) await never
+      if (closed) await never()
       throw error
     } finally {
       around.inside.delete(flight)
