@@ -8,8 +8,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
-    // `npm run test:long`
-    exclude: process.env["THROUGHLINE_LONG"] === "1" ? [] : ["test/long/**"],
+    // `npm run test:long`: what takes long, or the whole machine
+    exclude: process.env["THROUGHLINE_LONG"] === "1" ? [] : ["test/long/**", "test/processes/**", "test/simulation/**"],
     testTimeout: 30_000,
     hookTimeout: 60_000
   }

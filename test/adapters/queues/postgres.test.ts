@@ -2,8 +2,12 @@ import { readFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { Client } from "pg"
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, beforeEach, /** A pool hears of ended connections one by one, and a server that begins takes its time. */
+const PATIENT = { schedule: Schedule.spaced("100 millis"), times: 50 } as const
+
+describe, expect, it } from "vitest"
 import { queueGrantSql, queueSql } from "../../../adapters/queues/postgres/jobs.ts"
 import { postgresQueue } from "../../../adapters/queues/postgres/queue.ts"
 import type { PostgresQueueOptions } from "../../../adapters/queues/postgres/queue.ts"
@@ -96,8 +100,8 @@ describe.skipIf(!hasPostgres())("the Postgres queue", () => {
           admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         )
         // A pool hears of the end when it uses the connection, or before.
-        yield* Effect.retry(queue.enqueue(job("second")), { times: 5 })
-        const second = yield* Effect.retry(next(queue), { times: 5 })
+        yield* Effect.retry(queue.enqueue(job("second")), PATIENT)
+        const second = yield* Effect.retry(next(queue), PATIENT)
         expect(runsOf(second)).toContain("second")
         yield* first!.release(0)
         yield* Effect.promise(async () => {
@@ -111,7 +115,7 @@ describe.skipIf(!hasPostgres())("the Postgres queue", () => {
           admin = new Client(postgres.url())
           await admin.connect()
         })
-        const back = yield* Effect.retry(next(queue), { times: 5 })
+        const back = yield* Effect.retry(next(queue), PATIENT)
         expect(runsOf(back)).toContain("first")
       })
     ))

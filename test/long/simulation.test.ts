@@ -1,1 +1,0 @@
-import "../simulation/simulation.test.ts"
