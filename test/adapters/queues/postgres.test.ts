@@ -4,10 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { Client } from "pg"
-import { afterAll, beforeAll, beforeEach, /** A pool hears of ended connections one by one, and a server that begins takes its time. */
-const PATIENT = { schedule: Schedule.spaced("100 millis"), times: 50 } as const
-
-describe, expect, it } from "vitest"
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { queueGrantSql, queueSql } from "../../../adapters/queues/postgres/jobs.ts"
 import { postgresQueue } from "../../../adapters/queues/postgres/queue.ts"
 import type { PostgresQueueOptions } from "../../../adapters/queues/postgres/queue.ts"
@@ -16,6 +13,9 @@ import type { JobQueueService } from "../../../src/ports/JobQueue.ts"
 import { hasPostgres, PASSWORD, startPostgres } from "../postgres.ts"
 import type { Postgres } from "../postgres.ts"
 import { behaves, job, next, runsOf } from "./conform.ts"
+
+/** A pool hears of ended connections one by one, and a server that begins takes its time. */
+const PATIENT = { schedule: Schedule.spaced("100 millis"), times: 50 } as const
 
 const README = new URL("../../../adapters/queues/postgres/README.md", import.meta.url)
 const PICKUP_P95_MILLIS = 50
