@@ -103,8 +103,6 @@ describe.skipIf(!hasPostgres())("the Postgres queue", () => {
         yield* Effect.retry(queue.enqueue(job("second")), PATIENT)
         const second = yield* Effect.retry(next(queue), PATIENT)
         expect(runsOf(second)).toContain("second")
-        // or it would come again while the server is away
-        for (const delivery of second) yield* delivery.complete
         yield* first!.release(0)
         yield* Effect.promise(async () => {
           await admin.end().catch(() => undefined)
@@ -117,8 +115,9 @@ describe.skipIf(!hasPostgres())("the Postgres queue", () => {
           admin = new Client(postgres.url())
           await admin.connect()
         })
-        const back = yield* Effect.retry(next(queue), PATIENT)
-        expect(runsOf(back)).toContain("first")
+        // what was said of them just before the kill may be lost: they come again, in whatever order
+        const back: string[] = []
+        while (!back.includes("first")) back.push(...runsOf(yield* Effect.retry(next(queue), PATIENT)))
       })
     ))
   it("answers in bounded time while the server hangs, and closes", async () => {
