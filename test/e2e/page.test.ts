@@ -12,8 +12,12 @@ import { expectLog, finished, threadOf, TIMEOUT } from "./tab.ts"
 import type { Global } from "./tab.ts"
 
 const SECTIONS = 400
+/** So many sections fit this that no run reads them all before somebody has stopped or steered it. */
+const ENDLESS = "When does moonlight come?"
+const almanac = Array.from({ length: 6_000 }, (_, day) => `## Day ${day}\n\nMoonlight comes at hour ${day % 24}.\n`)
 const documents = {
   ...handbook(SECTIONS),
+  "almanac.md": `# Almanac\n\n${almanac.join("\n")}`,
   "pests.md": "# Pests\n\nGreenfly are washed off with soapsuds.\n",
   "hostile.md":
     '# Hostile\n\nA wolpertinger <img src=x onerror="window.hacked=1"> ![pixel](http://127.0.0.1:9/pixel.png) [click](javascript:window.hacked=1) <script>window.hacked=1</script> [fine](https://example.org/).\n'
@@ -117,13 +121,13 @@ describeInBrowser("the page", () => {
     "stops a run",
     async () => {
       const page = await open()
-      await askEverything(page)
+      await askEverything(page, ENDLESS)
       await atLeast(page, 2)
       await page.getByRole("button", { name: "Stop" }).click()
       await page.locator('.status[data-outcome="cancelled"]').waitFor({ timeout: TIMEOUT })
       const log = await expectLog(stack, page)
       expect(log.runs[0]?.outcome?.type).toBe("cancelled")
-      expect(log.messages.at(-1)?.parts.filter(({ type }) => type === "source").length).toBeLessThan(SECTIONS)
+      expect(log.messages.at(-1)?.parts.filter(({ type }) => type === "source").length).toBeLessThan(almanac.length)
       expect(await page.evaluate(() => document.activeElement?.id)).toBe("composer")
     },
     TIMEOUT
@@ -133,7 +137,7 @@ describeInBrowser("the page", () => {
     "stops a run with Escape",
     async () => {
       const page = await open()
-      await askEverything(page)
+      await askEverything(page, ENDLESS)
       await atLeast(page, 2)
       await page.keyboard.press("Escape")
       await finished(page)
@@ -146,13 +150,13 @@ describeInBrowser("the page", () => {
     "steers a run, and shows what became of it",
     async () => {
       const page = await open()
-      await askEverything(page)
+      await askEverything(page, ENDLESS)
       await atLeast(page, 2)
       await page.getByRole("textbox", { name: "Steer the run" }).fill("focus on greenfly")
       await page.keyboard.press("Enter")
       await page.locator('.steer[data-state="applied"]').waitFor({ timeout: TIMEOUT })
       expect(await page.locator(".steer").innerText()).toMatch(
-        /focus on greenfly\s+Taken up after “Read Care of plant\d+”/
+        /focus on greenfly\s+Taken up after “Read Day \d+”/
       )
       await finished(page)
       const log = await expectLog(stack, page)
@@ -201,7 +205,7 @@ describeInBrowser("the page", () => {
     async () => {
       const first = await open()
       const second = await open({ context: first.context(), thread: threadOf(first) })
-      await askEverything(first)
+      await askEverything(first, ENDLESS)
       await second.getByRole("button", { name: "Stop" }).click()
       await finished(first)
       expect((await expectLog(stack, first)).runs[0]?.outcome?.type).toBe("cancelled")
