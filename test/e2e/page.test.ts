@@ -155,9 +155,7 @@ describeInBrowser("the page", () => {
       await page.getByRole("textbox", { name: "Steer the run" }).fill("focus on greenfly")
       await page.keyboard.press("Enter")
       await page.locator('.steer[data-state="applied"]').waitFor({ timeout: TIMEOUT })
-      expect(await page.locator(".steer").innerText()).toMatch(
-        /focus on greenfly\s+Taken up after “Read Day \d+”/
-      )
+      expect(await page.locator(".steer").innerText()).toMatch(/focus on greenfly\s+Taken up after “Read Day \d+”/)
       await finished(page)
       const log = await expectLog(stack, page)
       expect(log.runs[0]?.interrupts).toMatchObject([{ kind: "steer", state: "applied" }])

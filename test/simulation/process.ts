@@ -60,10 +60,12 @@ const allowed = Access.of({
     Effect.succeed({ id: request.headers.get("authorization")?.slice("Bearer ".length) ?? "?" }),
   authorize: () => Effect.succeed(true)
 })
+/** `queueMicrotask` makes a resource of `async_hooks` each time, which this does not. */
+const resolved = Promise.resolve()
 /** A turn of a fiber is a microtask: it is over before the next thing happens. */
 const scheduler = new Scheduler.MixedScheduler("async", (task) => {
   let cancelled = false
-  queueMicrotask(() => {
+  void resolved.then(() => {
     if (!cancelled) task()
   })
   return () => {

@@ -68,6 +68,8 @@ export const chanceOf = (seed: number, purpose: string): Chance => {
   }
 }
 
+/** `queueMicrotask` makes a resource of `async_hooks` each time, which this does not. */
+const resolved = Promise.resolve()
 export const START = Date.UTC(2030, 0, 1)
 
 export const createWorld = (seed: number, trace?: (line: string) => void): World => {
@@ -151,7 +153,7 @@ export const createWorld = (seed: number, trace?: (line: string) => void): World
         const until = time + millis
         const turn = () => {
           try {
-            if (step(until, done)) return queueMicrotask(soon)
+            if (step(until, done)) return void resolved.then(soon)
             if (!done()) time = until
             resolve()
           } catch (error) {
@@ -160,7 +162,7 @@ export const createWorld = (seed: number, trace?: (line: string) => void): World
         }
         // a tick that is asked for in a microtask comes when no microtask is left
         const soon = () => process.nextTick(turn)
-        queueMicrotask(soon)
+        void resolved.then(soon)
       }),
     happened: () => happened,
     trace
