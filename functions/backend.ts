@@ -24,12 +24,13 @@ const gateway = ({ hub, ...resource }: Settings["webPubSub"]) => {
   // the host checks the function key of `upstream`
   const common = { hub, upstreamKey: "host" }
   if ("connectionString" in resource) return azureWebPubSub({ ...common, ...resource })
-  const { endpoint, secret } = resource
+  const { endpoint, otherSecret, secret } = resource
   return azureWebPubSub({
     ...common,
     endpoint,
     credential: credentialOf(resource),
-    connectionStateSecret: secret
+    connectionStateSecret: secret,
+    otherConnectionStateSecret: otherSecret
   })
 }
 

@@ -17,9 +17,16 @@ export interface WebPubSubUrl extends Identity {
   readonly endpoint: string
   /** Takes the place of the key that the gateway's secrets are made from otherwise. */
   readonly secret: string
+  /** While the secret changes: the one of before or after. */
+  readonly otherSecret?: string
+}
+export interface WebPubSubKeys {
+  readonly connectionString: string
+  /** That of the resource's other key, so that either can be regenerated. */
+  readonly otherConnectionString?: string
 }
 export interface Settings {
-  readonly webPubSub: { readonly hub: string } & ({ readonly connectionString: string } | WebPubSubUrl)
+  readonly webPubSub: { readonly hub: string } & (WebPubSubKeys | WebPubSubUrl)
   readonly storage: { readonly connectionString: string } | StorageUrls
   readonly queueName: string
   readonly table: string
@@ -87,6 +94,7 @@ export const readSettings = (): Settings => ({
     .filter((origin) => origin !== "")
 })
 
+const SECRET = /^.{32,}$/s
 const HTTPS = /^https:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/
 
 const readIdentity = (prefix: string): Identity => {
@@ -105,14 +113,28 @@ const readIdentity = (prefix: string): Identity => {
   return { clientId }
 }
 
-const readWebPubSub = (): { readonly connectionString: string } | WebPubSubUrl => {
+const readWebPubSub = (): WebPubSubKeys | WebPubSubUrl => {
   const name = "WebPubSubConnectionString"
   if (has(name) || !has(`${name}__serviceUri`)) {
     const what =
       `the connection string of the Web PubSub resource, Endpoint=…;AccessKey=…, ` +
       `or ${name}__serviceUri for the app's managed identity`
-    return { connectionString: read({ name, what, like: /^(?=.*endpoint=[^;])(?=.*accesskey=[^;])/i }) }
+    const like = /^(?=.*endpoint=[^;])(?=.*accesskey=[^;])/i
+    const other = "WebPubSubOtherConnectionString"
+    return {
+      connectionString: read({ name, what, like }),
+      ...(has(other)
+        ? {
+            otherConnectionString: read({
+              name: other,
+              what: "the same with the resource's other key, or absent",
+              like
+            })
+          }
+        : {})
+    }
   }
+  const otherSecret = "THROUGHLINE_OTHER_SECRET"
   return {
     endpoint: read({
       name: `${name}__serviceUri`,
@@ -122,8 +144,11 @@ const readWebPubSub = (): { readonly connectionString: string } | WebPubSubUrl =
     secret: read({
       name: "THROUGHLINE_SECRET",
       what: "at least 32 random characters, the same in every instance; with a managed identity there is no key to take instead",
-      like: /^.{32,}$/s
+      like: SECRET
     }),
+    ...(has(otherSecret)
+      ? { otherSecret: read({ name: otherSecret, what: "at least 32 random characters, or absent", like: SECRET }) }
+      : {}),
     ...readIdentity(name)
   }
 }

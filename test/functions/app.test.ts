@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { builtinModules } from "node:module"
 import { join } from "node:path"
@@ -175,6 +176,16 @@ describe("the app", () => {
       { ...complete, WebPubSubConnectionString: "x" },
       /WebPubSubConnectionString is not right/
     ],
+    [
+      "a wrong WebPubSubOtherConnectionString",
+      { ...complete, WebPubSubOtherConnectionString: "canary" },
+      /WebPubSubOtherConnectionString is not right/
+    ],
+    [
+      "the other key of another resource",
+      { ...complete, WebPubSubOtherConnectionString: CONNECTION.replace("127.0.0.1", "127.0.0.2") },
+      /otherConnectionString must be of the same service/
+    ],
     ["a wrong WebPubSubHub", { ...complete, WebPubSubHub: "1" }, /WebPubSubHub is not right/],
     ["no AzureWebJobsStorage", without("AzureWebJobsStorage"), /AzureWebJobsStorage is missing/],
     [
@@ -200,6 +211,11 @@ describe("the app", () => {
       "an identity with a short secret",
       { ...identity, THROUGHLINE_SECRET: "canary" },
       /THROUGHLINE_SECRET is not right/
+    ],
+    [
+      "an identity with a short other secret",
+      { ...identity, THROUGHLINE_OTHER_SECRET: "canary" },
+      /THROUGHLINE_OTHER_SECRET is not right/
     ],
     [
       "a wrong WebPubSubConnectionString__serviceUri",
@@ -242,6 +258,30 @@ describe("the app", () => {
       expect(answer.error).toMatch(expected)
     expect(body + host.logs.join("\n") + host.output()).not.toMatch(SECRET)
     expect(body).not.toMatch(STACK)
+  })
+
+  it("hears the gateway by either key of its resource", async () => {
+    const otherKey = "canary-other-key-0123456789"
+    const host = await start({
+      ...complete,
+      WebPubSubOtherConnectionString: CONNECTION.replace(/AccessKey=[^;]*/, `AccessKey=${otherKey}`)
+    })
+    // past the signature it asks for the event's time, which is not there
+    const hear = async (key: string) => {
+      const answer = await fetch(`${host.url}/api/upstream/azure-web-pubsub?code=${host.functionKey}`, {
+        method: "POST",
+        headers: {
+          "ce-connectionid": "c1",
+          "ce-signature": `sha256=${createHmac("sha256", key).update("c1").digest("hex")}`
+        }
+      })
+      return ((await answer.json()) as { readonly error: { readonly code: string } }).error.code
+    }
+    expect([
+      await hear("canary-access-key-0123456789"),
+      await hear(otherKey),
+      await hear("canary-forged-key-0123456789")
+    ]).toEqual(["WEBHOOK_REPLAYED", "WEBHOOK_REPLAYED", "WEBHOOK_BAD_SIGNATURE"])
   })
 
   it("with a store that is away answers without a stack or a secret, and its log names the cause", async () => {
