@@ -68,6 +68,8 @@ export interface Tab {
   readonly device: Device
   readonly record: ClientRecord
   readonly view: () => View
+  /** Before it was loaded the view is an empty one. */
+  readonly isLoaded: () => boolean
   readonly ask: (body: Body) => void
   readonly isOpen: () => boolean
   readonly close: () => void
@@ -134,6 +136,7 @@ export const openTab = (world: World, name: string, device: Device, thread: stri
       return { client: name, thread, shown, ...(open ? { view: followed.view } : {}) }
     },
     view: () => followed.view,
+    isLoaded: follower.loaded,
     ask: (body) => {
       if (device.party.state !== "up" || !open) return
       const index = told.push({ ...body, thread, by: name, at: world.now() }) - 1

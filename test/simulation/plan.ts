@@ -92,6 +92,9 @@ export const planOf = (seed: number): Plan => {
   return { seed, rates, skews, actions: actionsOf(chance) }
 }
 
+/** A number below `below`, rather a small one. */
+const fewOf = (chance: Chance, below: number) => Math.floor(chance.next() ** 2 * below)
+
 const actionsOf = (chance: Chance): readonly Action[] => {
   const actions: Action[] = []
   const runs: string[] = []
@@ -122,7 +125,8 @@ const actionsOf = (chance: Chance): readonly Action[] => {
     actions.push({ at: at + chance.between(0, 600), do: "answer", client: device(), id, how, nth: chance.int(3) })
   }
   start()
-  const steps = 2 + chance.int(6)
+  // most are short, for short ones find most per second; some are long
+  const steps = 1 + fewOf(chance, 6)
   const faulty = chance.strikes(0.7)
   for (let n = 0; n < steps; n++) {
     at += chance.strikes(0.2) ? chance.between(0, 3_000) : chance.between(0, 200)
@@ -167,7 +171,7 @@ const plannedOf = (chance: Chance): Planned => {
 
 const opsOf = (chance: Chance, depth: number): readonly Op[] => {
   const ops: Op[] = []
-  const count = 1 + chance.int(depth === 2 ? 4 : 2)
+  const count = 1 + fewOf(chance, depth === 2 ? 4 : 2)
   for (let n = 0; n < count; n++) {
     const text = chance.pick(WORDS)
     const millis = chance.pick([0, 5, 20, 80, 400])

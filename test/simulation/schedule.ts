@@ -6,7 +6,7 @@ import { checkHistory } from "../../src/conformance/history.ts"
 import type { Breach, History, SideEffect, Told } from "../../src/conformance/historyRecords.ts"
 import type { Fetch } from "../../src/client/http.ts"
 import type { JsonObject } from "../../src/protocol/Json.ts"
-import type { ViewAsk } from "../../src/protocol/View.ts"
+import type { View, ViewAsk } from "../../src/protocol/View.ts"
 import { decodeControl } from "../../src/thread/decide.ts"
 import { AGENTS } from "./agents.ts"
 import { startBackends, type LightRequest } from "./backends.ts"
@@ -242,7 +242,7 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
     whole =
       decodeControl(head.control).runs.length === 0 &&
       told.every((one) => one.answer !== undefined) &&
-      tabs.every((tab) => !tab.isOpen() || (tab.view().offset === head.offset && tab.view().id === head.id))
+      tabs.every((tab) => !tab.isOpen() || (tab.isLoaded() && isAt(tab.view(), head)))
     if (whole) return
     if (looks++ % HELP_LOOKS === 1) help()
     world.after(everyone, LOOK_MILLIS, look)
@@ -270,6 +270,9 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
     happened: world.happened()
   }
 }
+
+const isAt = ({ id, offset }: View, head: { readonly id: string; readonly offset: number }) =>
+  offset === head.offset && id === head.id
 
 const answerOf = (id: string, shown: ViewAsk, how: How): Body => {
   const digest = how === "wrong" ? "0".repeat(43) : shown.digest
