@@ -23,10 +23,10 @@ export const realCrowd = async (programs: Programs, clients: number) => {
   })
   const threads: Thread[] = []
   try {
-    // a token function each: no connection is shared
+    // a person each, for one alone may ask no more than so much
     for (let n = 0; n < clients; n++) {
       const gateways = [azureWebPubSubClient()]
-      threads.push(openThread({ endpoint: world.endpoint, thread: "crowd", gateways, token: () => "ann" }))
+      threads.push(openThread({ endpoint: world.endpoint, thread: "crowd", gateways, token: () => `reader${n}` }))
     }
     const whole = async (offset: number) => {
       const isWhole = ({ connection, view }: Thread) => connection === "live" && view.offset >= offset

@@ -26,7 +26,7 @@ export interface Running {
   readonly ready: Promise<Readonly<Record<string, unknown>>>
   /** One line in, one line out. */
   readonly ask: (line: object) => Promise<Readonly<Record<string, unknown>>>
-  readonly signal: (name: "SIGSTOP" | "SIGCONT" | "SIGTERM") => void
+  readonly signal: (name: "SIGSTOP" | "SIGCONT" | "SIGTERM" | "SIGUSR2") => void
   readonly kill: () => Promise<void>
   /** Resolves with how it ended. */
   readonly ended: Promise<string>

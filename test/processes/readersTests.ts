@@ -18,7 +18,7 @@ export const readersTests = (numbers: { readonly readers: number; readonly secon
         async () => {
           const report = await stopReading(programs, { gateway, ...numbers })
           console.log(JSON.stringify({ gateway, ...numbers, ...report }))
-          expect(report.grownBytes).toBeLessThanOrEqual(MOST_BYTES)
+          expect(report.keptBytes).toBeLessThanOrEqual(MOST_BYTES)
           expect(report.read).toBe(report.published)
         }
       )
