@@ -3,7 +3,7 @@
  *
  *     npm test                     everything
  *     npm test -- --checks         the checks alone
- *     npm run test:long            the long stage: test/long, one file after another
+ *     npm run test:long            the long stage, one file after another: about 40 minutes on two cores
  *     npm test -- test/thread      the tests whose path contains this; other arguments go to vitest as well
  *
  * A test whose server or browser is missing says so and counts as skipped. THROUGHLINE_NO_SKIPS=1 makes it a failure.
@@ -73,11 +73,14 @@ const count = (report: Report | undefined, code: number): Counts => {
   return { passed, failed: failed + skips.length, skipped: 0 }
 }
 
+/** Of the long stage. */
+const LONG = ["test/long", "test/simulation"]
+
 const given = process.argv.slice(2)
 const long = given.includes("--long")
 if (long) process.env["THROUGHLINE_LONG"] = "1"
 const args = long
-  ? ["--no-file-parallelism", ...given.filter((arg) => arg !== "--long"), ...(given.length > 1 ? [] : ["test/long"])]
+  ? ["--no-file-parallelism", ...given.filter((arg) => arg !== "--long"), ...(given.length > 1 ? [] : LONG)]
   : given
 const onlyChecks = args.includes("--checks")
 const nothing: Counts = { passed: 0, failed: 0, skipped: 0 }

@@ -17,11 +17,9 @@ const tagOf = (tag: string): number | null => {
 
 /** The statement's parameters: one array per column, and for notes one per column of theirs. Threads are distinct. */
 const columnsOf = (requests: readonly AppendRequest[]): readonly (readonly unknown[])[] => {
-  const columns: unknown[][] = Array.from({ length: 18 }, () => [])
-  const add = (first: number, values: readonly unknown[]): void => {
-    for (let n = 0; n < values.length; n++) columns[first + n]!.push(values[n])
-  }
-  for (const [n, { thread, append }] of requests.entries()) {
+  const columns = Array.from({ length: 18 }, (_, n) => (n < NOTES ? new Array<unknown>(requests.length) : []))
+  for (let n = 0; n < requests.length; n++) {
+    const { thread, append } = requests[n]!
     const { expected, entry, control, due, notes } = append
     const key = toKey(thread)
     const logId = toKey(append.logId)
@@ -30,18 +28,30 @@ const columnsOf = (requests: readonly AppendRequest[]): readonly (readonly unkno
     // What the caller hands back unchanged is not sent, and its column not rewritten.
     const changed = expected.offset === 0 || control !== expected.control || due !== expected.due
     const state = changed ? JSON.stringify(control) : null
-    add(0, [key, toKey(expected.logId), expected.offset, toKey(expected.id), tagOf(expected.tag), logId, id])
-    add(7, [headSum(key, logId, entry.offset, id)])
-    add(8, [state, due, state === null ? null : stateSum(key, due, state)])
-    add(11, [body, entrySum(key, entry.offset, id, body)])
+    columns[0]![n] = key
+    columns[1]![n] = expected.logId === append.logId ? logId : toKey(expected.logId)
+    columns[2]![n] = expected.offset
+    columns[3]![n] = toKey(expected.id)
+    columns[4]![n] = tagOf(expected.tag)
+    columns[5]![n] = logId
+    columns[6]![n] = id
+    columns[7]![n] = headSum(key, logId, entry.offset, id)
+    columns[8]![n] = state
+    columns[9]![n] = due
+    columns[10]![n] = state === null ? null : stateSum(key, due, state)
+    columns[11]![n] = body
+    columns[12]![n] = entrySum(key, entry.offset, id, body)
     for (const note of notes) {
       const noteKey = toKey(note.key)
       const value = JSON.stringify(note.value)
-      add(13, [n + 1, key, noteKey, value, noteSum(key, noteKey, value)])
+      const values = [n + 1, key, noteKey, value, noteSum(key, noteKey, value)]
+      for (const [at, one] of values.entries()) columns[NOTES + at]!.push(one)
     }
   }
   return columns
 }
+/** The first column of notes. */
+const NOTES = 13
 
 /** Answers a head for each that was written, `undefined` for each that conflicts. */
 export const appendAll = async (
