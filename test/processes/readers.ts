@@ -35,7 +35,7 @@ const EVENTS_PER_SECOND = 50
 const FRAME_CHARACTERS = 400
 const WARM_UP_MILLIS = 3_000
 const GROUP = "everyone"
-const MEASURED = { NODE_OPTIONS: `--import=${pathToFileURL(join(ROOT, "test/processes/kept.mjs"))}` }
+const MEASURED = { NODE_OPTIONS: `--import=${pathToFileURL(join(ROOT, "test/processes/kept.ts"))}` }
 /** Between two looks at what is kept: each stops the process for as long as it collects. */
 const LOOK_SECONDS = 2
 const KEY = "a-key-for-the-readers-of-this-test-alone"
@@ -101,7 +101,7 @@ export const stopReading = async (programs: Programs, options: ReadersOptions): 
   }
 }
 
-/** What `kept.mjs` answers. */
+/** What `kept.ts` answers. */
 const keptBytes = async (process: Running): Promise<number> => {
   const said = () => process.said().match(/\{"kept":\d+\}/g) ?? []
   const before = said().length

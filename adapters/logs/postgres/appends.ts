@@ -17,7 +17,7 @@ const tagOf = (tag: string): number | null => {
 
 /** The statement's parameters: one array per column, and for notes one per column of theirs. Threads are distinct. */
 const columnsOf = (requests: readonly AppendRequest[]): readonly (readonly unknown[])[] => {
-  const columns = Array.from({ length: 18 }, (_, n) => (n < NOTES ? new Array<unknown>(requests.length) : []))
+  const columns: unknown[][] = Array.from({ length: 18 }, () => [])
   for (let n = 0; n < requests.length; n++) {
     const { thread, append } = requests[n]!
     const { expected, entry, control, due, notes } = append

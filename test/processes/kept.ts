@@ -9,7 +9,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
 setFlagsFromString("--expose-gc")
-const collect = runInNewContext("gc")
+const collect = runInNewContext("gc") as () => void
 process.on("SIGUSR2", () => {
   collect()
   const { external, heapUsed } = process.memoryUsage()
