@@ -9,10 +9,15 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import { defineAgent, type Agent, type AgentOptions } from "./defineAgent.ts"
 import type { Approval, AskOptions, AskSchemas, Reply } from "./Ask.ts"
 import type { CustomEvents, HistoryMessage, Run, Steering, ToolContext } from "./Run.ts"
+import { KeptFailure } from "./recordedCalls.ts"
+import { AgentError } from "./RunAborted.ts"
 import type { Json } from "../protocol/Json.ts"
+import { jsonFault } from "../protocol/JsonValue.ts"
+import { MAX_NOTE_BYTES } from "../protocol/Limits.ts"
 
 export interface AgentRunService {
   /** The Promise face of the same run, for what is not wrapped here. */
@@ -21,6 +26,14 @@ export interface AgentRunService {
   /** Waits when the writer is full. */
   readonly text: (delta: string) => Effect.Effect<void>
   readonly reasoning: (delta: string) => Effect.Effect<void>
+  /**
+   * A recorded call, as in the Promise face.
+   *
+   * - Fails: as `execute` fails, in every epoch. The first one has the failure itself. Later ones have what was recorded
+   *   of it: JSON as it was; of an object `_tag`, `name`, `message` and the fields that are JSON, as an `AgentError` if
+   *   it was one, else as an `Error`. So tell failures apart by `_tag`, not by `instanceof`
+   * - Dies: as `execute` dies; on what the Promise face rejects with besides, such as `OutcomeUnknown`
+   */
   readonly tool: <I extends Json, O extends Json | void, E, R>(
     name: string,
     input: I,
@@ -42,6 +55,7 @@ export interface AgentRunService {
     readonly choice: (options: Parameters<Run["ask"]["choice"]>[0]) => Effect.Effect<Reply<string>>
     readonly tool: (name: string, input: Json, options?: AskOptions) => Effect.Effect<Reply<unknown>>
   }
+  /** Fails as a `tool` does. */
   readonly step: <A extends Json | void, E, R>(name: string, body: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly steered: Effect.Effect<readonly Steering[]>
   readonly history: Effect.Effect<readonly HistoryMessage[]>
@@ -103,6 +117,32 @@ const serviceOf = (run: Run): AgentRunService => ({
   history: Effect.promise(() => run.history())
 })
 
+/** What a note has room for, beside the message. */
+const MAX_KEPT_BYTES = MAX_NOTE_BYTES / 2
+const MAX_MESSAGE_UNITS = 2_000
+type Kept = { readonly value: Json } | { readonly agent: boolean; readonly fields: Readonly<Record<string, Json>> }
+
+/** What a later epoch needs to know a typed failure again; its fields only where they fit. */
+const keptOf = (failure: unknown): string => {
+  const agent = failure instanceof AgentError
+  const { _tag, message, name } = Object(failure) as Readonly<Record<string, unknown>>
+  const named = { _tag, name, message: typeof message === "string" ? message.slice(0, MAX_MESSAGE_UNITS) : message }
+  const fieldsOf = (of: object) => Object.fromEntries(Object.entries(of).filter(([, value]) => isJson(value)))
+  const whole = JSON.stringify(
+    isJson(failure) ? { value: failure } : { agent, fields: fieldsOf({ ...Object(failure), ...named }) }
+  )
+  // a note holds it as text
+  if (Buffer.byteLength(JSON.stringify(whole)) <= MAX_KEPT_BYTES) return whole
+  return JSON.stringify({ agent, fields: fieldsOf(named) })
+}
+const isJson = (value: unknown) => jsonFault(value) === undefined
+const failureOf = ({ cause, kept }: KeptFailure): unknown => {
+  const failed = JSON.parse(kept) as Kept
+  if ("value" in failed) return failed.value
+  const { message } = cause as AgentError
+  return Object.assign(failed.agent ? (cause as AgentError) : new Error(message), failed.fields)
+}
+
 /** Runs the effect inside a recorded call, with the caller's services and its typed failures. */
 const recorded = <I, C extends { readonly signal: AbortSignal }, O, E, R>(
   call: (body: (input: I, context: C) => Promise<O>) => Promise<O>,
@@ -116,8 +156,14 @@ const recorded = <I, C extends { readonly signal: AbortSignal }, O, E, R>(
           const exit = await Effect.runPromiseExitWith(services)(execute(input, context), { signal: context.signal })
           if (Exit.isSuccess(exit)) return exit.value
           failed = exit
-          throw Cause.squash(exit.cause)
-        }).then(Exit.succeed, (error: unknown) => failed ?? (Exit.die(error) as Exit.Exit<O, E>))
+          const failure = Cause.findErrorOption(exit.cause)
+          throw Option.isSome(failure)
+            ? new KeptFailure(failure.value, keptOf(failure.value))
+            : Cause.squash(exit.cause)
+        }).then(Exit.succeed, (error: unknown): Exit.Exit<O, E> => {
+          if (failed !== undefined) return failed
+          return error instanceof KeptFailure ? Exit.fail(failureOf(error) as E) : Exit.die(error)
+        })
       ),
       (exit) => exit
     )

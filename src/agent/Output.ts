@@ -21,6 +21,8 @@ const ENVELOPE_UNITS = 128
 const MAX_SAID_BYTES = MAX_ENTRY_BYTES - 16 * 1024
 const done = Promise.resolve()
 /** What ends an open text or reasoning part; a status, a source or a file in between does not. */
+/** No part of what a resumed run repeats: that a person's word was heard, and that the worker lives. */
+const NOT_REPEATED = new Set<string>(["interrupt.applied", "run.heartbeat"])
 const ENDS_PART = new Set<Event["type"]>([
   "text.started",
   "reasoning.started",
@@ -136,8 +138,7 @@ export const makeOutput = (options: {
       for (const each of said) {
         units += sizeOf(each, each.type) + ENVELOPE_UNITS
         const event = output.withRun(each)
-        // that a person's word was heard is no part of what a resumed run repeats
-        if (output.silent && each.type !== "interrupt.applied") continue
+        if (output.silent && !NOT_REPEATED.has(each.type)) continue
         if (ENDS_PART.has(each.type)) events.push(...closing())
         events.push(event)
       }

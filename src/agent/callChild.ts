@@ -80,9 +80,11 @@ const startChild = async (
   const taken = await services.perform(writer.submit({ type: "take", run, epoch, parentEpoch: parent.epoch }))
   // it ended under an earlier worker, whose parent did not hear of it
   if (!taken.ok || taken.answer.type !== "taken") throw unknown()
-  const start = await services.perform(readStart(services.log, thread, run))
+  // the child is ours from here on: wait for the log
+  const aborted = () => parent.signal.aborted
+  const start = await services.perform(persist(readStart(services.log, thread, run), aborted))
   if (start === undefined) throw unknown()
-  const notes = epoch === 1 ? [] : await services.perform(readNotes(services.log, thread, run))
+  const notes = epoch === 1 ? [] : await services.perform(persist(readNotes(services.log, thread, run), aborted))
   const outcome = await execute(services, child, {
     thread,
     run,

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type { Event, Id, RunOutcome, Usage } from "../protocol/Event.ts"
 import { fault, type Fault } from "../protocol/Fault.ts"
 import { LEASE_MILLIS } from "../protocol/Limits.ts"
+import type { Note } from "../ports/ThreadLog.ts"
 import { askKey, type Decided } from "../thread/command.ts"
 import type { OpenRun } from "../thread/control.ts"
 import { nameOf } from "../writer/draft.ts"
@@ -223,16 +224,28 @@ export const execute = async (services: AgentServices, agent: Agent, taken: Take
   timers.stop()
   stopDraining()
   parent?.signal.removeEventListener("abort", onParentAbort)
-  const written = typeof outcome === "string" ? outcome : await writeEnd(outcome)
-  output.silent = true
-  line.detach()
-  await writer.settled()
-  return written
+  try {
+    return typeof outcome === "string" ? outcome : await writeEnd(outcome)
+  } finally {
+    output.silent = true
+    line.detach()
+    await writer.settled()
+  }
 
   async function writeEnd(wanted: RunOutcome): Promise<Executed> {
-    const posted = wanted.type === "completed" ? await perform(readAfterRun(log, thread, seen)) : []
+    // each in an entry of its own: what people said does not make the result too large
+    if (wanted.type === "completed")
+      for (const said of await perform(readAfterRun(log, thread, seen))) await line.commit(said)
     const finished: Event = { type: "run.finished", run: id, outcome: wanted, ...(usage.length === 0 ? {} : { usage }) }
-    const answer = await line.commit([...output.closing(), ...posted, finished], await taken.notesAtEnd?.(wanted))
+    let notes: readonly Note[] | undefined
+    try {
+      notes = await taken.notesAtEnd?.(wanted)
+    } catch (cause) {
+      // a result that its caller cannot keep is none
+      if (wanted.type !== "completed") throw cause
+      return writeEnd({ type: "failed", error: runFault(cause) })
+    }
+    const answer = await line.commit([...output.closing(), finished], notes)
     if (answer.ok) {
       await perform(enqueueAnswered(services.queue, thread, answer.answer))
       return wanted

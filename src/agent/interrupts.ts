@@ -62,12 +62,12 @@ export const readAfterRun = (
   log: ThreadLogService,
   thread: ThreadKey,
   run: OpenRun | undefined
-): Effect.Effect<readonly Event[]> =>
+): Effect.Effect<readonly (readonly Event[])[]> =>
   Effect.map(
     Effect.forEach(run?.interrupts.filter(({ kind }) => kind === "steer") ?? [], ({ id }) =>
       Effect.orElseSucceed(log.note(thread, `interrupt/${id}`), () => undefined)
     ),
-    (notes) => notes.flatMap((note) => postedAfter(run!.id, note))
+    (notes) => notes.map((note) => postedAfter(run!.id, note)).filter((said) => said.length > 0)
   )
 const postedAfter = (run: Id, note: Json | undefined): readonly Event[] => {
   const { by, interrupt } = (note ?? {}) as unknown as NotedInterrupt

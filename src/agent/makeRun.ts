@@ -50,9 +50,12 @@ export const makeRun = (parts: RunParts): Run => {
     return step === undefined ? { message } : { message, step }
   }
   /** The approved call, or the denied one, shown as such. */
-  const approvedTool: Run["tool"] = async (name, input, execute, { approve, ...options } = {}) => {
+  const approvedTool = async (
+    reserved: string | undefined,
+    ...[name, input, execute, { approve, ...options } = {}]: Parameters<Run["tool"]>
+  ) => {
     const approval = await asking.ask.approval({ tool: name, input, ...(approve === true ? {} : approve) })
-    if (approval.approved) return tool(name, approval.input as typeof input, execute, { ...options, approval })
+    if (approval.approved) return allowedTool(reserved, name, approval.input, execute, { ...options, approval })
     const { reason = approval.why, why } = approval
     const call = nextId()
     say(
@@ -62,8 +65,18 @@ export const makeRun = (parts: RunParts): Run => {
     throw new Denied(name, why, approval.reason)
   }
 
-  const tool: Run["tool"] = async (name, input, execute, options) => {
-    if (options?.approve !== undefined) return approvedTool(name, input, execute, options)
+  const tool: Run["tool"] = async (...call) => {
+    const [name, , , options] = call
+    // counted where the call is made: approvals come in any order
+    const reserved = options?.key === undefined ? calls.keyOf("tool", name, undefined) : undefined
+    const perform = options?.approve === undefined ? allowedTool : approvedTool
+    return (await perform(reserved, ...(call as unknown as Parameters<Run["tool"]>))) as never
+  }
+
+  const allowedTool = async (
+    reserved: string | undefined,
+    ...[name, input, execute, options]: Parameters<Run["tool"]>
+  ): Promise<Json | void> => {
     sizeOf(input, `tool "${name}": input`)
     const { approval } = options ?? {}
     const allowed = approval === undefined ? {} : { digest: await asking.allow(approval, name, input) }
@@ -78,10 +91,11 @@ export const makeRun = (parts: RunParts): Run => {
       )
     }
     let shown: Json | undefined
-    const result = await calls.perform({
+    return calls.perform({
       kind: "tool",
       name,
       key: options?.key,
+      reserved,
       idempotent: options?.idempotent,
       input: { name, input },
       begin: (call) => {
@@ -109,7 +123,6 @@ export const makeRun = (parts: RunParts): Run => {
       ],
       unknown: (call, key) => [output.withRun({ type: "tool.finished", call, outcome: { type: "unknown", key } })]
     })
-    return result as never
   }
 
   const step: Run["step"] = async (name, body, options) => {
@@ -139,7 +152,10 @@ export const makeRun = (parts: RunParts): Run => {
       if (!docs.has(doc)) {
         const { state: saved } = await parts.view()
         // what was set while the view was read is newer
-        if (!docs.has(doc)) docs.set(doc, saved[doc] ?? null)
+        if (docs.has(doc)) return docs.get(doc)!
+        // what a replayed run reads holds what it is about to patch already
+        if (output.silent) return saved[doc] ?? null
+        docs.set(doc, saved[doc] ?? null)
       }
       return docs.get(doc) ?? null
     }
@@ -150,6 +166,8 @@ export const makeRun = (parts: RunParts): Run => {
         docs.set(doc, value)
       },
       patch: async (operations: readonly PatchOperation[]) => {
+        // replayed: its shape is checked and nothing is said; only on what this epoch set can it be applied
+        if (output.silent && !docs.has(doc)) return say({ type: "state.delta", doc, patch: operations })
         const patched = applyPatch(await get(), operations)
         if (!patched.ok) throw Object.assign(new TypeError(patched.fault.message), { fault: patched.fault })
         say({ type: "state.delta", doc, patch: operations })

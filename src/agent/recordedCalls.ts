@@ -26,6 +26,7 @@ import {
   type Begun,
   type Checkpoint,
   type Ended,
+  type Failed,
   type Parked
 } from "./recordedNotes.ts"
 import type { Kept, Values } from "./values.ts"
@@ -38,6 +39,8 @@ interface Called {
   readonly input: Json
 }
 export interface RecordedCall extends Called {
+  /** Its key, from `keyOf`, where the call was made some time before; otherwise it is counted now. */
+  readonly reserved?: string | undefined
   readonly idempotent?: boolean | undefined
   /** Events that show it begins; committed with the note, and with `notes`. */
   readonly begin: (id: Id) => readonly Event[]
@@ -77,6 +80,18 @@ export interface RecordedCalls {
   readonly underWay: () => Parked
 }
 
+/**
+ * Throw this in a call's body to have `kept` recorded with the failure. Every epoch rejects with it: `cause` is what
+ * failed in the first, and the `AgentError` that was recorded in later ones.
+ */
+export class KeptFailure extends Error {
+  readonly kept: string
+  constructor(cause: unknown, kept: string) {
+    super("a recorded call failed", { cause })
+    this.name = "KeptFailure"
+    this.kept = kept
+  }
+}
 /** Faults of one call, which the run survives. */
 const OF_THE_CALL = new Set(["TOO_MANY", "TOO_LARGE"])
 
@@ -145,7 +160,11 @@ export const makeRecordedCalls = (options: {
     const ended = earlier.get(stepKey(run, key)) as unknown as Ended | undefined
     if (ended === undefined) return undefined
     passed(key)
-    if ("error" in ended) throw new AgentError(ended.error.message, { retryable: ended.error.retryable })
+    if ("error" in ended) {
+      const { kept, message, retryable } = ended.error
+      const error = new AgentError(message, { retryable })
+      throw kept === undefined ? error : new KeptFailure(error, kept)
+    }
     return { output: await values.read(run, key, ended, earlier) }
   }
   const sameAsBefore = (call: Called, key: string) => {
@@ -164,11 +183,16 @@ export const makeRecordedCalls = (options: {
     try {
       output = await inside.run(`${key}/`, () => call.body(id, `${run}/${key}`))
       values.assertFits(output, `the result of "${call.name}"`)
-    } catch (error) {
+    } catch (thrown) {
+      const error = thrown instanceof KeptFailure ? thrown.cause : thrown
       const meant = error instanceof AgentError ? error : undefined
-      const shown = { message: meant?.message.slice(0, 2_000) ?? "failed", retryable: meant?.retryable ?? false }
-      await commit(call.name, call.end(id, { error }), [{ key: stepKey(run, key), value: { error: shown } }])
-      throw error
+      const failed = {
+        message: meant?.message.slice(0, 2_000) ?? "failed",
+        retryable: meant?.retryable ?? false,
+        ...(thrown instanceof KeptFailure ? { kept: thrown.kept } : {})
+      } satisfies Failed
+      await commit(call.name, call.end(id, { error }), [{ key: stepKey(run, key), value: { error: failed } }])
+      throw thrown
     }
     await commit(call.name, call.end(id, { output }), await resultNotes(values, run, key, output))
     return output
@@ -180,7 +204,7 @@ export const makeRecordedCalls = (options: {
     replaying: () => left.size > 0,
     underWay: () => ({ calls: [...underWay] }),
     perform: async (call) => {
-      const key = keyOf(call.kind, call.name, call.key)
+      const key = call.reserved ?? keyOf(call.kind, call.name, call.key)
       const { begun, digest } = sameAsBefore(call, key)
       const before = await recorded(key)
       if (before !== undefined) return before.output

@@ -21,8 +21,14 @@ export interface Begun {
   /** What an ask showed, but for the input. */
   readonly said?: string
 }
+/** What `step/<run>/<key>` holds of a call that failed; `kept` is that of a `KeptFailure`. */
+export interface Failed {
+  readonly message: string
+  readonly retryable: boolean
+  readonly kept?: string
+}
 /** What `step/<run>/<key>` holds. */
-export type Ended = Kept | { readonly error: { readonly message: string; readonly retryable: boolean } }
+export type Ended = Kept | { readonly error: Failed }
 /** What `parked/<run>/<epoch>` holds. */
 export interface Parked {
   readonly calls: readonly string[]

@@ -12,7 +12,10 @@ import { FAR_MILLIS } from "../thread/transitions.ts"
 import type { AgentServices } from "./AgentServices.ts"
 import { enqueueAnswered } from "./enqueue.ts"
 
-const THREADS_PER_SWEEP = 500
+/** How many threads are asked for first; twice as many whenever that many were due. */
+const FIRST_PAGE = 500
+/** No more are asked for: what is due after so many others waits until some of them are done. */
+const MOST_THREADS = 64_000
 
 export interface Swept {
   /** Runs that were handed to a worker again. */
@@ -32,13 +35,21 @@ export const sweep = Effect.fn("throughline.sweep")(function* (services: AgentSe
     onSuccess: (head) => Effect.succeed(head.now),
     onFailure: () => own
   })
-  for (const thread of yield* log.due(now, THREADS_PER_SWEEP)) {
-    // a damaged thread does not keep the others from being looked after
-    const swept = yield* Effect.catchCause(sweepThread(services, thread), (cause) =>
-      Effect.as(Effect.logError(`thread ${thread} cannot be swept`, cause), { enqueued: 0, ended: 0 })
-    )
-    enqueued += swept.enqueued
-    ended += swept.ended
+  const seen = new Set<ThreadKey>()
+  for (let limit = FIRST_PAGE; limit <= MOST_THREADS; limit *= 2) {
+    const due = yield* log.due(now, limit)
+    for (const thread of due) {
+      // what waits or is damaged stays due, and is named first again
+      if (seen.has(thread)) continue
+      seen.add(thread)
+      // a damaged thread does not keep the others from being looked after
+      const swept = yield* Effect.catchCause(sweepThread(services, thread), (cause) =>
+        Effect.as(Effect.logError(`thread ${thread} cannot be swept`, cause), { enqueued: 0, ended: 0 })
+      )
+      enqueued += swept.enqueued
+      ended += swept.ended
+    }
+    if (due.length < limit) break
   }
   return { enqueued, ended } satisfies Swept as Swept
 })

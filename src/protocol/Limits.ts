@@ -41,7 +41,7 @@ export const LEASE_MILLIS = 30_000
 export const TAKE_MILLIS = 15_000
 /** Times a lost run is given to another worker before it ends as `worker_lost`. */
 export const MAX_EPOCHS = 5
-/** Largest answer of the view route; older messages by `?before=`. */
+/** Largest answer of the view route, unless an unfinished run began further back; older messages by `?before=`. */
 export const MAX_VIEW_BYTES = 1024 * 1024
 /** Largest page of the entries route. */
 export const MAX_PAGE_BYTES = 1024 * 1024

@@ -67,6 +67,11 @@ export const startRun = (services: ServerServices, principal: Principal, name: s
     const agent = services.agents.get(start.agent)
     if (agent === undefined)
       return yield* Effect.fail(fault("NOT_FOUND", "there is no agent of this name", { path: "agent" }))
+    // notes of a run begin with its id and a slash, and are nobody else's
+    if (start.id.includes("/")) return yield* Effect.fail(fault("BAD_ID", "a run's id has no slash", { path: "id" }))
+    // who may only start does not stop what others run, unless the agent was made so
+    if (start.onBusy === "replace" && agent.policy.onBusy !== "replace")
+      yield* permit(services, principal, "interrupt", name)
     const input = yield* Effect.promise(() => check(agent.input, start.input ?? null, "BAD_INPUT"))
     if (!input.ok) {
       const { path } = input.fault

@@ -30,7 +30,11 @@ export const grant = (services: ServerServices, principal: Principal, name: stri
       const thread = yield* each === name ? permitted : Effect.catch(permitted, () => Effect.succeed(undefined))
       if (thread === undefined) continue
       const head = yield* Effect.catch(log.head(thread), (error) => Effect.fail(faultOf(error)))
-      groups[each] = writers.groups.watch(thread, decodeControl(head.control).generation)
+      const { generation } = decodeControl(head.control)
+      // a revoke may have come between the permit and the head, whose group it was to keep from just this one
+      const still = generation === 0 ? Effect.succeed(thread) : permitted
+      if ((yield* each === name ? still : Effect.catch(still, () => Effect.succeed(undefined))) === undefined) continue
+      groups[each] = writers.groups.watch(thread, generation)
     }
     const { expiresAt, token, url } = yield* gateway
       .grant({ principal, groups: Object.values(groups), ttlMillis: services.grantMillis })

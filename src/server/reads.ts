@@ -89,10 +89,16 @@ export const readViewPage = (services: ServerServices, principal: Principal, nam
 
 const sizeOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value))
 
-/** The newest whole messages that fit, their runs, and everything that is open. */
+/**
+ * The newest whole messages that fit, their runs, and everything that is open.
+ *
+ * A reader folds on from this page, and an unfinished run goes on with its parts: whatever it wrote into is in the
+ * page, with all messages after that, even where the page becomes much larger than `MAX_VIEW_BYTES`.
+ */
 const pageOf = (view: View): ViewPage => {
   const { messages, runs, ...rest } = view
-  const from = firstFitting(view, messages.length, MAX_VIEW_BYTES - Math.min(sizeOf(rest), MAX_VIEW_BYTES / 2))
+  const bytes = MAX_VIEW_BYTES - Math.min(sizeOf(rest), MAX_VIEW_BYTES / 2)
+  const from = Math.min(firstFitting(view, messages.length, bytes), firstUnfinished(view))
   if (from === 0) return { view }
   const first = firstRun(view, from)
   const shown = runs.filter((run, at) => at >= first || run.state !== "finished")
@@ -109,6 +115,12 @@ const olderThan = (view: View, before: string): ViewPage | undefined => {
   return { view: page, ...(from > 0 ? { before: messages[from]!.id } : {}) }
 }
 
+/** The first message that an unfinished run wrote into; where there is none, the end. */
+const firstUnfinished = ({ messages, runs }: View): number => {
+  const open = new Set<string | undefined>(runs.flatMap(({ id, state }) => (state === "finished" ? [] : [id])))
+  const first = messages.findIndex(({ parts, run }) => open.has(run) || parts.some((part) => open.has(part.run)))
+  return first < 0 ? messages.length : first
+}
 /** Where the runs of the messages from `at` on begin, so that each finished run belongs to exactly one page. */
 const firstRun = ({ messages, runs }: View, at: number): number => {
   if (at === 0) return 0

@@ -7,7 +7,7 @@
 import type { Event, Id } from "../protocol/Event.ts"
 import type { Cancel } from "../protocol/UserInterrupt.ts"
 import type { Control, OpenRun } from "./control.ts"
-import { cancelledOutcome, dueAt, endRun, putRun, type Ended } from "./transitions.ts"
+import { cancelledOutcome, dueAt, endUnheld, putRun, type Ended } from "./transitions.ts"
 
 const DEFAULT_GRACE_MILLIS = 5_000
 const MAX_GRACE_MILLIS = 60_000
@@ -50,7 +50,7 @@ export const cancelRun = (
     interrupts: [...run.interrupts, { id: cancel.id, kind: "cancel", offset }]
   }
   if (run.status !== "running") {
-    const ended = endRun(control, wanted, { outcome: cancelledOutcome(wanted) }, now)
+    const ended = endUnheld(control, wanted, cancelledOutcome(wanted), now)
     return { ...ended, events: [received, ...ended.events] }
   }
   const due = Math.min(run.due, dueAt(wanted, now))

@@ -57,10 +57,14 @@ const dispatch = (control: Control, command: Command, context: DecideContext): D
   }
 }
 
-/** Room is kept for what must still be possible in a crowded thread: to cancel, take and end runs. */
+/** Room is kept for what must still be possible in a crowded thread: to cancel, take, suspend and end runs. */
 const roomFor = (command: Command): number => {
   if (command.type === "start") return MAX_CONTROL_BYTES * 0.75
-  if (command.type === "interrupt" && command.interrupt.kind !== "cancel") return MAX_CONTROL_BYTES * 0.875
+  const isMore =
+    command.type === "interrupt"
+      ? command.interrupt.kind !== "cancel"
+      : command.type === "emit" && command.events.some(({ type }) => type === "ask.opened")
+  if (isMore) return MAX_CONTROL_BYTES * 0.875
   return MAX_CONTROL_BYTES
 }
 

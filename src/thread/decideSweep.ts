@@ -10,7 +10,16 @@ import type { Json } from "../protocol/Json.ts"
 import { askKey, type Decided, type DecideContext, type Decision, type Enqueue, type SweepCommand } from "./command.ts"
 import { runOf, type Control, type OpenAsk, type OpenRun } from "./control.ts"
 import { deadlineExceeded, workerLost } from "./decideRun.ts"
-import { answerAt, append, cancelledOutcome, endRun, firstInLine, mayEnqueue, nextEpoch, wake } from "./transitions.ts"
+import {
+  answerAt,
+  append,
+  cancelledOutcome,
+  endUnheld,
+  firstInLine,
+  mayEnqueue,
+  nextEpoch,
+  wake
+} from "./transitions.ts"
 
 const swept = (...enqueue: readonly Enqueue[]): Decision => answerAt({ type: "swept", ...mayEnqueue(enqueue) }, 0)
 
@@ -20,7 +29,7 @@ export const decideSweep = (control: Control, { run: id }: SweepCommand, context
   if (run === undefined) return swept()
   const outcome = endOf(control, run, now)
   if (outcome !== undefined) {
-    const ended = endRun(control, run, { outcome }, now)
+    const ended = endUnheld(control, run, outcome, now)
     return append(ended.events, ended.control, { type: "swept", ...mayEnqueue(ended.enqueue) })
   }
   const over = run.asks.filter((ask) => isOver(ask, now))

@@ -141,6 +141,18 @@ export const wake = (control: Control, run: OpenRun, now: number): Omit<Ended, "
   return { control: woken, enqueue: [nextEpoch(root)] }
 }
 
+/**
+ * Ends a run that no worker holds. A run that called it and is suspended has nobody to tell it, so it is woken, and finds
+ * its call without an outcome.
+ */
+export const endUnheld = (control: Control, run: OpenRun, outcome: RunOutcome, now: number): Ended => {
+  const ended = endRun(control, run, { outcome }, now)
+  const parent = ended.control.runs.find(({ id }) => id === run.parent)
+  if (parent === undefined) return ended
+  const woken = wake(ended.control, parent, now)
+  return { ...ended, control: woken.control, enqueue: [...ended.enqueue, ...woken.enqueue] }
+}
+
 /** How a run ends whose cancel was accepted. */
 export const cancelledOutcome = (run: OpenRun): RunOutcome => ({
   type: "cancelled",

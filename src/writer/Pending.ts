@@ -6,11 +6,13 @@
  */
 import type { Event, Id } from "../protocol/Event.ts"
 import type { Fault } from "../protocol/Fault.ts"
-import { MAX_ENTRY_BYTES } from "../protocol/Limits.ts"
+import { MAX_ENTRY_BYTES, MAX_OPEN_ASKS } from "../protocol/Limits.ts"
 import type { Command, CommandAnswer } from "../thread/command.ts"
 
 /** UTF-16 units of one batch: even if each became six bytes it fits an entry. */
 export const BATCH_UNITS = Math.floor(MAX_ENTRY_BYTES / 6) - 512
+/** Notes of one batch, unless one command alone has more: stores bound what they write in one step, the least at 98. */
+export const BATCH_NOTES = 90
 /** Pending units of one thread before agents wait. */
 const FULL_UNITS = 256 * 1024
 
@@ -61,6 +63,28 @@ export interface Pending {
 /** A recorded call's end also ends its entry: what a resumed run takes back begins after that offset. */
 const settles = (command: Command) => command.type === "emit" && (command.notes?.length ?? 0) > 0
 
+/** Notes that deciding the command makes at most. */
+const notesOf = (command: Command): number => {
+  switch (command.type) {
+    case "post":
+      return 1
+    case "start":
+      return command.start.message === undefined ? 1 : 2
+    case "interrupt":
+      return command.interrupt.kind === "answer" ? 2 : 1
+    case "emit":
+      return command.notes?.length ?? 0
+    case "sweep":
+      // one for each ask that expires
+      return MAX_OPEN_ASKS
+    case "erase":
+      return command.kept.length
+    case "take":
+    case "revoke":
+      return 0
+  }
+}
+
 export const makePending = (): Pending => {
   let list: Waiting[] = []
   let units = 0
@@ -102,10 +126,13 @@ export const makePending = (): Pending => {
     },
     take: () => {
       let size = 0
+      let notes = 0
       taken = 0
       for (const waiting of list) {
-        if (taken > 0 && size + waiting.units > BATCH_UNITS) break
+        const more = notesOf(waiting.command)
+        if (taken > 0 && (size + waiting.units > BATCH_UNITS || notes + more > BATCH_NOTES)) break
         size += waiting.units
+        notes += more
         taken++
         if (settles(waiting.command)) break
       }

@@ -177,7 +177,11 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
     const { nextId, redact } = services
     const append = encodeAppend(draft, head!, { thread, at: lastAt, nextId, redact })
     if (append === undefined) return tooLarge(batch)
-    const settled = yield* settleAppend(log, thread, append, counters)
+    const settled = yield* settleAppend(log, thread, append, counters).pipe(
+      Effect.catch((error) => (error.reason._tag === "RecordTooLarge" ? Effect.succeed(undefined) : Effect.fail(error)))
+    )
+    // nothing was written, and what else is said in this thread may fit
+    if (settled === undefined) return tooLarge(batch)
     if (!settled.won) {
       const unmoved = settled.head.tag === append.expected.tag && settled.head.logId === append.expected.logId
       if (unmoved) {
@@ -205,8 +209,9 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   /** The next turn decides anew on the head that came back; twice in a row, it is made sure that it is our turn. */
   const lost = (next: Head) =>
     Effect.suspend(() => {
-      // notes of another history say nothing about this one
+      // notes of another history say nothing about this one, and one that was not there may have come with this head
       if (next.logId !== head?.logId) asked.clear()
+      for (const [key, value] of asked) if (value === undefined) asked.delete(key)
       setHead(next)
       fresh = true
       losses++
@@ -295,9 +300,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
         trouble = fault(reason._tag === "LogFull" ? "STORE_FULL" : "STORE_UNAVAILABLE", message)
         return Effect.flatMap(Random.next, (drawn) => Effect.sleep(100 + drawn * 200))
       }
-      const code =
-        reason._tag === "RecordTooLarge" ? "TOO_LARGE" : reason._tag === "LogCorrupt" ? "STORE_CORRUPT" : "INTERNAL"
-      return giveUp(fault(code, message))
+      return giveUp(fault(reason._tag === "LogCorrupt" ? "STORE_CORRUPT" : "INTERNAL", message))
     })
   /** A programming mistake, or control of a version that this process does not know. */
   const onDefect = (defect: unknown) => {

@@ -90,7 +90,12 @@ export const makeWriters = Effect.fnUntraced(function* (options: WritersOptions)
 
   const get = (thread: ThreadKey): ThreadWriter => {
     const known = writers.get(thread)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      // the map's order is that of the last use: who takes a run finds its writer again
+      writers.delete(thread)
+      writers.set(thread, known)
+      return known
+    }
     if (writers.size >= KEPT_WRITERS) forgetIdle()
     const writer: ThreadWriter = makeThreadWriter(thread, {
       log,

@@ -314,6 +314,34 @@ describe("an approval", () => {
   )
 })
 
+describe("approvals of tools of one name, side by side", () => {
+  it.effect("may come in any order: each tool keeps its place in the epochs after", () =>
+    Effect.gen(function* () {
+      const ran: unknown[] = []
+      const world = yield* makeBackends([
+        agentOf(
+          "a",
+          (run) =>
+            Promise.all(
+              ["a", "b"].map((path) => run.tool("write", { path }, () => (ran.push(path), path), { approve: true }))
+            ),
+          { holdFor: "1 second" }
+        )
+      ])
+      yield* world.start("r", "a")
+      yield* ended(yield* world.work(world.second))
+      const opened = world.events().filter((event) => event.type === "ask.opened")
+      for (const path of ["b", "a"]) {
+        const { ask, digest } = opened.find(({ input }) => (input as { path: string }).path === path)!
+        yield* world.interrupt(answerOf({ ask, digest: digest! }, { type: "approved" }))
+        yield* ended(yield* world.work(world.first))
+      }
+      assert.deepStrictEqual(ran, ["b", "a"])
+      assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: ["a", "b"] }])
+    })
+  )
+})
+
 describe("input, choice and client tools", () => {
   it.effect("are checked by what the agent declares, before anything is recorded", () =>
     Effect.gen(function* () {

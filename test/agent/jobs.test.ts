@@ -174,6 +174,31 @@ describe("the sweeper", () => {
       assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 1 })
     })
   )
+  it.effect("looks after a lost run behind 1,200 threads that stay due, and at each of those once", () =>
+    Effect.gen(function* () {
+      const waiting = Array.from({ length: 1_200 }, (_, n) => `main/waits-${n}`)
+      let heads = 0
+      const crowded = (log: ThreadLogService): ThreadLogService => ({
+        ...log,
+        due: (before, limit) =>
+          Effect.map(log.due(before, limit), (threads) => [...waiting, ...threads].slice(0, limit)),
+        head: (thread) =>
+          Effect.suspend(() => {
+            if (thread.startsWith("main/waits-")) heads++
+            return log.head(thread)
+          })
+      })
+      const world = yield* makeBackends([agentOf("a", () => new Promise(() => {}))], { log: crowded })
+      yield* world.start("r", "a")
+      yield* world.work(world.second)
+      yield* pass(500)
+      world.second.kill()
+      yield* pass(31_000, 500)
+      assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 1 })
+      // and one whose clock is the store's
+      assert.strictEqual(heads, waiting.length + 1)
+    })
+  )
 })
 
 describe("a store whose clock is a day ahead of this process's", () => {

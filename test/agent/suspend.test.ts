@@ -138,6 +138,44 @@ describe("a run that suspends", () => {
   )
 })
 
+describe("the state of a run that suspends", () => {
+  it.effect("is patched once, and goes on from what the thread holds", () =>
+    Effect.gen(function* () {
+      const world = yield* makeBackends([
+        agentOf("seed", async (run) => run.state().set({ items: ["old"] })),
+        agentOf(
+          "a",
+          async (run) => {
+            const [theirs, own] = [run.state(), run.state("own")]
+            own.set({ items: [] })
+            const add = (value: string) => [{ op: "add", path: "/items/-", value }] as const
+            await theirs.patch([
+              { op: "test", path: "/items/0", value: "old" },
+              { op: "remove", path: "/items/0" }
+            ])
+            for (const doc of [theirs, own]) await doc.patch(add("before"))
+            await theirs.get()
+            const read = await own.get()
+            await valueOf(run, "n")
+            for (const doc of [theirs, own]) await doc.patch(add("after"))
+            return [read, await theirs.get(), await own.get()]
+          },
+          numbers
+        )
+      ])
+      yield* world.start("s", "seed")
+      yield* ended(yield* world.work(world.first))
+      yield* world.start("r", "a")
+      assert.deepStrictEqual(yield* ended(yield* world.work(world.second)), { type: "suspended" })
+      yield* answerNext(world, 1)
+      assert.deepStrictEqual(yield* ended(yield* world.work(world.first)), finished)
+      const both = { items: ["before", "after"] }
+      assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: [{ items: ["before"] }, both, both] }])
+      assert.deepStrictEqual((yield* world.view()).state, { state: both, own: both })
+    })
+  )
+})
+
 describe("a child run", () => {
   const child = agentOf("child", async (run) => 10 * (await valueOf(run, "n")), numbers)
   it.effect("that asks suspends its parent with it; the answer makes one job, and both go on", () =>

@@ -8,6 +8,16 @@ import { startStack, textOf, until } from "./stack.ts"
 const uuid = (n: number) => `0192b5d2-0000-7000-8000-${String(n).padStart(12, "0")}`
 const people = { ann: { id: "ann", tenant: "acme" }, bob: { id: "bob", tenant: "acme" } }
 
+it("a grant that was under way when access was taken back gives nothing", { timeout: 60_000 }, async () => {
+  let asked = 0
+  const stack = await startStack("ws", { people, authorize: ({ id }) => id !== "bob" || ++asked === 1 })
+  await stack.send("ann", "POST", "/threads/t1/messages", { id: uuid(1), parts: [{ type: "text", text: "hello" }] })
+  expect(await stack.server.revoke({ id: "bob", tenant: "acme" }, "t1")).toMatchObject({ ok: true })
+  asked = 0
+  const answer = await stack.send("bob", "POST", "/threads/t1/grants", {})
+  expect([answer.status, asked]).toEqual([404, 2])
+})
+
 describe.each<Kind>(["ws", "azure-web-pubsub"])("revoke on %s", (kind) => {
   it(
     "the revoked one sees nothing more and cannot replay; the other's view goes on whole",

@@ -14,6 +14,7 @@ import * as z from "zod"
 const PEOPLE: Readonly<Record<string, Principal>> = {
   ann: { id: "ann", tenant: "acme", claims: { role: "owner" } },
   bob: { id: "bob", tenant: "acme" },
+  flo: { id: "flo", tenant: "acme" },
   eve: { id: "eve", tenant: "other" }
 }
 const key = "a key that gateway and backend share"
@@ -66,6 +67,7 @@ export const startApp = async (options: { readonly limits?: undefined | false } 
     gateway: wsGateway({ url: gateway.url, key }),
     authenticate: (request) => PEOPLE[request.headers.get("authorization")?.replace("Bearer ", "") ?? ""] ?? null,
     authorize: ({ id }, action, thread) => {
+      if (id === "flo" && action === "interrupt") return false
       if (id === "bob") return action === "read" && thread.startsWith("shared")
       return id === "eve" || thread.startsWith("ann") || thread.startsWith("shared")
     },

@@ -71,6 +71,26 @@ describe("messages and runs", () => {
     expect((await app.send("ann", "GET", "/threads/ann-5/entries?after=0")).body.head.offset).toBe(0)
   })
 
+  it("lets nobody stop another's run by a start that replaces it, who may not interrupt", async () => {
+    const start = (who: string, n: number, onBusy?: string) =>
+      app.send(who, "POST", "/threads/ann-9/runs", {
+        id: uuid(n),
+        agent: "patient",
+        input: {},
+        ...(onBusy === undefined ? {} : { onBusy })
+      })
+    await start("ann", 90)
+    const replacing = await start("flo", 91, "replace")
+    expect([replacing.status, replacing.body.error.code]).toEqual([403, "FORBIDDEN"])
+    expect((await start("flo", 92, "queue")).status).toBe(200)
+    const { body } = await app.send("ann", "GET", "/threads/ann-9/view")
+    expect(body.view.runs.map(({ id, outcome }: { id: string; outcome?: unknown }) => [id, outcome])).toEqual([
+      [uuid(90), undefined],
+      [uuid(92), undefined]
+    ])
+    expect((await start("ann", 93, "replace")).status).toBe(200)
+  })
+
   it("a redelivered job takes nothing", async () => {
     expect(await app.backend.work({ thread: "acme/ann-4", run: uuid(4), epoch: 1 })).toEqual({
       type: "skipped",

@@ -82,6 +82,22 @@ describe("interrupting", () => {
     expect(codeOf(thread.interrupt(steer("more", "r1")))).toBe("TOO_MANY")
     expect(verdictOf(thread.interrupt(cancel("stop", "r1")))).toBe("accepted")
   })
+  it("keeps room for a cancel, however many asks are open", () => {
+    const thread = begin()
+    const runs = Array.from({ length: 4 }, (_, n) => `run-${n}`.padEnd(36, "x"))
+    for (const run of runs) {
+      thread.start(run, { onBusy: "parallel" })
+      thread.take(run)
+    }
+    const refused = runs.map((run) => {
+      for (let n = 0; ; n++) {
+        const decision = thread.ask(run, `${run}/${n}`.padEnd(120, "y"), 60_000, "d".repeat(43))
+        if (decision.type === "refuse") return decision.fault.code
+      }
+    })
+    expect(new Set(refused)).toEqual(new Set(["TOO_MANY"]))
+    for (const run of runs) expect(verdictOf(thread.interrupt(cancel(`stop ${run}`, run)))).toBe("accepted")
+  })
   it("refuses an interrupt that no note has room for", () => {
     expect(codeOf(running().interrupt(steer("i1", "r1", "x".repeat(40_000))))).toBe("TOO_LARGE")
   })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
+import { LogError, RecordTooLarge } from "../../src/ports/LogError.ts"
 import { runOf, type OpenRun } from "../../src/thread/control.ts"
 import { decodeControl } from "../../src/thread/decide.ts"
 import {
@@ -112,6 +113,50 @@ describe("a conflict", () => {
       assert.strictEqual(outcome.ok ? "" : outcome.fault.code, "EPOCH_FENCED")
       assert.notInclude(JSON.stringify(eventsOf(store)), "zombie")
       assert.strictEqual(runOf(decodeControl(store.threads.get(THREAD)!.control), "r")?.epoch, 2)
+    })
+  )
+  it.effect("with the same command from elsewhere gives both the same answer", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      const theirs = (yield* processOn({ log: world.plain, gateway: world.recording.gateway })).get(THREAD)
+      const start = startOf("r", { policy: { onBusy: "reject" } })
+      let first = true
+      const overtaken: typeof world.plain = {
+        ...world.plain,
+        append: (thread, append) =>
+          Effect.suspend(() => {
+            if (!first) return world.plain.append(thread, append)
+            first = false
+            return Effect.andThen(theirs.submit(start), world.plain.append(thread, append))
+          })
+      }
+      const mine = (yield* processOn({ log: overtaken, gateway: world.recording.gateway })).get(THREAD)
+      const outcome = yield* mine.submit(start)
+      assert.deepInclude(outcome, { ok: true, offset: 1 })
+      assert.strictEqual(world.store.threads.get(THREAD)!.entries.length, 1)
+    })
+  )
+  it.effect("is not what a record is that the store has no room for: it alone is refused", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld({
+        log: (log) => ({
+          ...log,
+          append: (thread, append) =>
+            append.notes.some(({ key }) => key.startsWith("huge/"))
+              ? Effect.fail(
+                  new LogError({
+                    operation: "append",
+                    reason: new RecordTooLarge({ what: "a note", sizeBytes: 2, limitBytes: 1 })
+                  })
+                )
+              : log.append(thread, append)
+        })
+      })
+      const line = yield* begin(world.writer, "r")
+      const huge = yield* Effect.promise(() => line.commit([textStart("r")], [{ key: "huge/r", value: 1 }]))
+      assert.strictEqual(huge.ok ? "" : huge.fault.code, "TOO_LARGE")
+      assert.isTrue((yield* Effect.promise(() => line.commit([textStart("r"), delta("r", "on")]))).ok)
+      assert.strictEqual(textOf(world.store, "r"), "on")
     })
   )
   it.effect("over a note that exists is refused and does not go round for ever", () =>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { LogError, RecordTooLarge } from "../../src/ports/LogError.ts"
 import { MAX_ENTRY_BYTES } from "../../src/protocol/Limits.ts"
 import {
   begin,
@@ -174,6 +175,59 @@ describe("group commit", () => {
       const later = yield* writer.submit(postOf("m"))
       assert.deepStrictEqual(later, first)
       assert.strictEqual(eventsOf(store).length, 1)
+    })
+  )
+})
+
+describe("a log that takes 98 notes at once", () => {
+  const bounded = Effect.gen(function* () {
+    const written: number[] = []
+    const world = yield* makeWorld({
+      log: (log) => ({
+        ...log,
+        append: (thread, request) => {
+          const { length } = request.notes
+          if (length > 98) {
+            const reason = new RecordTooLarge({ what: "the notes", sizeBytes: length, limitBytes: 98 })
+            return Effect.fail(new LogError({ operation: "append", reason }))
+          }
+          written.push(length)
+          return log.append(thread, request)
+        }
+      })
+    })
+    return { ...world, written }
+  })
+  it.effect("takes all that people begin at once, in as few entries as hold their notes", () =>
+    Effect.gen(function* () {
+      const { store, writer, written } = yield* bounded
+      const starts = Array.from({ length: 30 }, (_, n) => {
+        const start = startOf(`r${n}`)
+        return { ...start, start: { ...start.start, message: postOf(`m${n}`).message } }
+      })
+      const posts = Array.from({ length: 60 }, (_, n) => postOf(`p${n}`))
+      const outcomes = yield* Effect.forEach([...starts, ...posts], writer.submit, { concurrency: "unbounded" })
+      assert.isTrue(outcomes.every(({ ok }) => ok))
+      assert.strictEqual(eventsOf(store).length, 30 * 2 + 60)
+      assert.deepStrictEqual(written, [90, 30])
+    })
+  )
+  it.effect("takes a result of many notes, whatever was said right before it", () =>
+    Effect.gen(function* () {
+      const { writer, written } = yield* bounded
+      const line = yield* begin(writer, "r")
+      written.length = 0
+      const posts = Array.from({ length: 8 }, (_, n) => writer.submit(postOf(`p${n}`)))
+      const notes = Array.from({ length: 91 }, (_, n) => ({ key: `chunk/r/${n}`, value: n }))
+      const said = yield* Effect.forkChild(Effect.all(posts, { concurrency: "unbounded" }))
+      yield* Effect.yieldNow
+      const committed = yield* Effect.promise(() => line.commit([textStart("r")], notes))
+      const outcomes = yield* Fiber.join(said)
+      assert.deepStrictEqual(
+        [committed, ...outcomes].map(({ ok }) => ok),
+        Array.from({ length: 9 }, () => true)
+      )
+      assert.deepStrictEqual(written, [8, 91])
     })
   )
 })

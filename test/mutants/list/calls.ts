@@ -116,8 +116,8 @@ export const calls: readonly Mutant[] = [
     name: "posts what was for after the run although the run was cancelled",
     rule: "STEER-2",
     file: "src/agent/execute.ts",
-    find: `const posted = wanted.type === "completed" ? await`,
-    replace: `const posted = wanted.type !== undefined ? await`,
+    find: `if (wanted.type === "completed")`,
+    replace: `if (wanted.type !== undefined)`,
     tests: [SUSPEND]
   },
   {
