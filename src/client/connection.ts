@@ -19,6 +19,15 @@ import type { Request } from "./http.ts"
 import { badAnswer, failure } from "./http.ts"
 import type { Liveness } from "./liveness.ts"
 import { dueAt } from "./liveness.ts"
+import {
+  BRIDGE_MILLIS,
+  GRANT_MARGIN_MILLIS,
+  INVOKE_MILLIS,
+  LINGER_MILLIS,
+  OPEN_MILLIS,
+  REFUSED_MILLIS,
+  RENEW_MILLIS
+} from "./times.ts"
 
 export interface Watcher {
   readonly thread: string
@@ -42,25 +51,10 @@ export interface Connection {
   readonly watch: (watcher: Watcher) => Watch
 }
 
-/** How long a gateway's own client may bridge a cut before we connect anew. */
-const BRIDGE_MILLIS = 2_000
-/** How long a connection may take to open. */
-const OPEN_MILLIS = 10_000
-/** How long the old connection stays for frames that are still on their way through it. */
-const LINGER_MILLIS = 1_000
-/** A grant this near to its end is not used again. */
-const GRANT_MARGIN_MILLIS = 5_000
-/** How long the socket may take to answer before HTTP is asked too. */
-const INVOKE_OPTIONS = { timeoutMillis: 2_000 }
-/** Least time between two renewals for missing frames. */
-const RENEW_MILLIS = 30_000
-/** When to ask again after a refusal that will not change soon. */
-const REFUSED_MILLIS = 30_000
-
 interface Link extends Liveness {
   readonly grant: Grant
-  connection: GatewayConnection | undefined
-  isOpen: boolean
+  connection?: GatewayConnection
+  isOpen?: boolean
   openedAt: number
   /** Ends the waiting for it to open, or to be bridged. */
   timer: unknown
@@ -132,20 +126,29 @@ export const createConnection = (options: {
     const given = (answer.body as { grant?: Grant }).grant
     return typeof given?.groups === "object" ? given : badAnswer("a grant").error
   }
-  /** One refused thread must not keep the others from being served: each is asked for alone, to find it. */
+  const refuse = (thread: string, error: Fault) => {
+    refused.set(thread, now() + REFUSED_MILLIS)
+    tell("failed", error, thread)
+  }
+  /**
+   * One refused thread must not keep the others from being served: each is asked for alone, to find it. Answers
+   * whether there is one.
+   */
   const findRefused = async (threads: readonly string[]) => {
+    let found = false
     for (const thread of threads) {
       const given = await ask([thread])
-      if (!("code" in given)) continue
-      refused.set(thread, now() + REFUSED_MILLIS)
-      tell("failed", given, thread)
+      if ("code" in given) {
+        refuse(thread, given)
+        found = true
+      }
     }
-    plan(0)
+    return found
   }
 
   const attempt = async () => {
     const threads = wanted()
-    if (asking || next || (grant === current?.grant && threads.every(serves))) return
+    if (asking || next || threads.length === 0 || (grant === current?.grant && threads.every(serves))) return
     const isUsable =
       grant &&
       now() < Date.parse(grant.expiresAt) - GRANT_MARGIN_MILLIS &&
@@ -153,17 +156,25 @@ export const createConnection = (options: {
     if (!isUsable) {
       asking = true
       const given = await ask(threads)
-      const isRefusal = "code" in given && !given.retryable && given.code !== "UNAUTHENTICATED" && threads.length > 1
-      if (isRefusal) await findRefused(threads)
+      const isRefusal =
+        "code" in given &&
+        !given.retryable &&
+        given.code !== "UNAUTHENTICATED" &&
+        given.code !== "TOO_MANY" &&
+        threads.length > 1
+      const isFound = isRefusal && (await findRefused(threads))
       asking = false
-      if (isRefusal || watchers.size === 0) return
+      if (isFound || watchers.size === 0) return plan(0)
       if ("code" in given) return failed(given)
       // If this clock is wrong about its expiry, connecting fails and the next attempt asks for another.
       grant = given
       spreadMillis = given.reconnectSpreadMillis
-      for (const thread in grant.groups) refused.delete(thread)
+      for (const thread of threads) {
+        if (covers(given, thread)) refused.delete(thread)
+        else refuse(thread, failure("NOT_FOUND", "no such thread").error)
+      }
     }
-    if (grant !== current?.grant || !current?.isOpen) open(grant!)
+    open(grant!)
   }
 
   const open = (given: Grant) => {
@@ -171,8 +182,6 @@ export const createConnection = (options: {
       grant: given,
       heardAt: now(),
       askedAt: 0,
-      connection: undefined,
-      isOpen: false,
       openedAt: 0,
       timer: environment.setTimeout(() => end(link, "timeout"), OPEN_MILLIS)
     }
@@ -219,7 +228,7 @@ export const createConnection = (options: {
       next = undefined
       const replaced = current
       current = link
-      environment.setTimeout(() => close(replaced), LINGER_MILLIS)
+      environment.setTimeout(() => replaced && close(replaced), LINGER_MILLIS)
     }
     for (const watcher of watchers) {
       const { thread } = watcher
@@ -235,8 +244,8 @@ export const createConnection = (options: {
     if (link === current) tell("cut")
   }
   /** Closes without a word: its watchers are served by another. */
-  const close = (link: Link | undefined) => {
-    if (!link || !links.delete(link)) return
+  const close = (link: Link) => {
+    if (!links.delete(link)) return
     link.isOpen = false
     environment.clearTimeout(link.timer)
     guarded(() => link.connection?.close())
@@ -298,7 +307,11 @@ export const createConnection = (options: {
         },
         interrupt: (interrupt) =>
           serves(thread) && current?.grant.upstream
-            ? current.connection?.invoke?.("interrupt", { thread, interrupt: interrupt as JsonObject }, INVOKE_OPTIONS)
+            ? current.connection?.invoke?.(
+                "interrupt",
+                { thread, interrupt: interrupt as JsonObject },
+                { timeoutMillis: INVOKE_MILLIS }
+              )
             : undefined,
         stop: () => {
           watchers.delete(watcher)

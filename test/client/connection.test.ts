@@ -90,6 +90,71 @@ describe("one connection", () => {
     expect(bad.connection).toBe("live")
     for (const thread of [good, bad, late]) thread.close()
   })
+  it("is not asked for again and again for a thread that the grant leaves out", async () => {
+    const { backend, clock, gateway, open, say } = setUp()
+    backend.latencyMillis = 200
+    backend.unreadable.add("b")
+    const a = open("a")
+    const b = open("b")
+    await clock.advance(1_000)
+    expect(a.connection).toBe("live")
+    expect(b.connection).toBe("offline")
+    expect(b.state.error).toMatchObject({ code: "NOT_FOUND", retryable: false })
+    expect([backend.count(/grants/), gateway.sockets.length]).toEqual([1, 1])
+    const states: string[] = []
+    a.subscribe((_, connection) => states.push(connection))
+    await clock.advance(5 * 60_000)
+    expect(new Set(states)).toEqual(new Set(["live"]))
+    // Once in 30 to 60 s it is tried again.
+    for (const count of [backend.count(/grants/), gateway.sockets.length]) {
+      expect(count).toBeGreaterThan(4)
+      expect(count).toBeLessThan(13)
+    }
+    expect(gateway.open()).toHaveLength(1)
+    say("a", runEvents.begin("r1"))
+    expect(a.view.offset).toBe(1)
+    backend.unreadable.clear()
+    await clock.advance(61_000)
+    expect(b.connection).toBe("live")
+    expect(b.state.error).toBeUndefined()
+    // Revoked while it is open: the entry that says so makes the client ask for the new groups.
+    backend.unreadable.add("b")
+    const before = backend.count(/grants/)
+    say("b", [{ type: "custom", name: ".grants", value: null }])
+    await clock.advance(10_000)
+    expect(b.connection).toBe("offline")
+    expect(a.connection).toBe("live")
+    await clock.advance(2 * 60_000)
+    expect(backend.count(/grants/) - before).toBeLessThan(7)
+    for (const thread of [a, b]) thread.close()
+    await clock.advance(100_000)
+    expect(clock.pending()).toBe(0)
+  })
+  it.each([
+    ["more threads than a grant may have", 101, undefined, 40],
+    // Each is asked for alone, and none is refused.
+    ["threads that are only refused together", 3, "FORBIDDEN", 160]
+  ])("asks with pauses for %s", async (_, count, code, most) => {
+    const { backend, clock, gateway, open } = setUp()
+    backend.latencyMillis = 200
+    backend.intercept = ({ body }) => (code && body?.threads?.length > 0 ? refusal(403, code) : undefined)
+    const threads = Array.from({ length: count }, (_, at) => open(`t${at}`))
+    // A view that is answered later takes the error away again.
+    const told = new Set<string | undefined>()
+    for (const thread of threads) thread.subscribe(() => told.add(thread.state.error?.code))
+    await clock.advance(1_000)
+    expect(told).toContain(code ?? "TOO_MANY")
+    for (const { connection } of threads) expect(connection).toBe("offline")
+    await clock.advance(10 * 60_000)
+    expect(gateway.sockets).toHaveLength(0)
+    expect(backend.count(/grants/)).toBeGreaterThan(4)
+    expect(backend.count(/grants/)).toBeLessThan(most)
+    backend.intercept = undefined
+    threads.pop()!.close()
+    await clock.advance(65_000)
+    for (const { connection } of threads) expect(connection).toBe("live")
+    for (const thread of threads) thread.close()
+  })
 })
 
 describe("reconnecting", () => {

@@ -68,6 +68,8 @@ export const fakeBackend = (clock: VirtualClock) => {
       reconnectSpreadMillis: 5_000,
       upstream: true
     } as Grant,
+    /** Threads that may not be read: refused as the first of a request for a grant, left out of the groups otherwise. */
+    unreadable: new Set<string>(),
     offsetExpiredBelow: 0,
     append: (thread: string, events: Events): Entry => {
       const { entries, logId } = log(thread)
@@ -113,16 +115,18 @@ export const fakeBackend = (clock: VirtualClock) => {
     const { entries, logId } = log(thread)
     const head = { offset: entries.length, id: entries.at(-1)?.id ?? "" }
     switch (what) {
-      case "grants":
+      case "grants": {
+        const names: string[] = [thread, ...body.threads]
+        if (names.length > 100) return refusal(400, "TOO_MANY")
+        if (backend.unreadable.has(thread)) return refusal(404, "NOT_FOUND")
+        const readable = names.filter((name) => !backend.unreadable.has(name))
         return {
           body: {
             ok: true,
-            grant: {
-              ...backend.grant,
-              groups: Object.fromEntries([thread, ...body.threads].map((name) => [name, `g-${name}`]))
-            }
+            grant: { ...backend.grant, groups: Object.fromEntries(readable.map((name) => [name, `g-${name}`])) }
           }
         }
+      }
       case "view":
         return { body: { view: { ...viewOf(entries), logId } } }
       case "entries": {

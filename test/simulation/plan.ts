@@ -186,7 +186,8 @@ const opsOf = (chance: Chance, depth: number): readonly Op[] => {
       ops.push({ op: "tool", name: text, millis, idempotent, ...(chance.strikes(0.15) ? { fails: true } : {}) })
     } else if (drawn < 17) ops.push({ op: "listen", text })
     else if (drawn < 18 && depth > 0) ops.push({ op: "step", name: text, ops: opsOf(chance, depth - 1) })
-    else if (drawn < 19 && depth > 0) ops.push({ op: "child", agent: "eager", ops: opsOf(chance, depth - 1) })
+    else if (drawn < 19 && depth > 0)
+      ops.push({ op: "child", agent: chance.pick(["eager", "hasty"]), ops: opsOf(chance, depth - 1) })
     else if (chance.strikes(0.3)) ops.push({ op: "fail", text })
     else ops.push({ op: "wait", millis: chance.pick([600, 600, 600, 1_500, 1_500, 6_000, 12_000]) })
   }
