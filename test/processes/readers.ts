@@ -45,7 +45,7 @@ export const stopReading = async (programs: Programs, options: ReadersOptions): 
   const process_ = start(
     options.gateway === "ws"
       ? { file: programs.wsGateway, args: [], env: { ...MEASURED, THROUGHLINE_WS_KEY: KEY } }
-      : { file: programs.emulator, args: ["--with-parent", "--access-key", KEY], env: MEASURED }
+      : { file: programs.emulator, args: ["--with-parent", `--access-key=${KEY}`], env: MEASURED }
   )
   const sockets: WebSocket[] = []
   try {

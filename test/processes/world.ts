@@ -147,7 +147,7 @@ const gatewayPrograms = (
   return {
     program: {
       file: programs.emulator,
-      args: ["--with-parent", "--port", `${port}`, "--access-key", key, ...handler]
+      args: ["--with-parent", "--port", `${port}`, `--access-key=${key}`, ...handler]
     },
     settings: {
       kind,
