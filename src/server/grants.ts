@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { fault } from "../protocol/Fault.ts"
 import type { Grant, GrantRequest } from "../protocol/Exchange.ts"
 import type { Principal } from "../ports/Access.ts"
+import { emptyControl } from "../thread/control.ts"
 import { decodeControl } from "../thread/decide.ts"
 import { faultOf } from "../writer/readView.ts"
 import { permit } from "./caller.ts"
@@ -32,7 +33,7 @@ export const grant = (services: ServerServices, principal: Principal, name: stri
       const head = yield* Effect.catch(log.head(thread), (error) => Effect.fail(faultOf(error)))
       const { generation } = decodeControl(head.control)
       // a revoke may have come between the permit and the head, whose group it was to keep from just this one
-      const still = generation === 0 ? Effect.succeed(thread) : permitted
+      const still = generation === emptyControl.generation ? Effect.succeed(thread) : permitted
       if ((yield* each === name ? still : Effect.catch(still, () => Effect.succeed(undefined))) === undefined) continue
       groups[each] = writers.groups.watch(thread, generation)
     }
