@@ -18,12 +18,12 @@ export interface WebPubSubUrl extends Identity {
   /** Takes the place of the key that the gateway's secrets are made from otherwise. */
   readonly secret: string
   /** While the secret changes: the one of before or after. */
-  readonly otherSecret?: string
+  readonly otherSecret: string | undefined
 }
 export interface WebPubSubKeys {
   readonly connectionString: string
   /** That of the resource's other key, so that either can be regenerated. */
-  readonly otherConnectionString?: string
+  readonly otherConnectionString: string | undefined
 }
 export interface Settings {
   readonly webPubSub: { readonly hub: string } & (WebPubSubKeys | WebPubSubUrl)
@@ -53,6 +53,8 @@ const read = ({ like, name, otherwise, what }: Setting): string => {
   if (!like.test(value)) throw new Error(`the app setting ${name} is not right: ${what}`)
   return value
 }
+
+const readOptional = (setting: Setting): string | undefined => (has(setting.name) ? read(setting) : undefined)
 
 /** Known before the rest: the app cannot be registered without it. */
 export const queueName = (): string => process.env["THROUGHLINE_QUEUE"] || "throughline-jobs"
@@ -104,13 +106,13 @@ const readIdentity = (prefix: string): Identity => {
     like: /^managedidentity$/i,
     otherwise: "managedidentity"
   })
-  if (!has(`${prefix}__clientId`)) return { clientId: undefined }
-  const clientId = read({
-    name: `${prefix}__clientId`,
-    what: "the client id of a user-assigned identity",
-    like: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-  })
-  return { clientId }
+  return {
+    clientId: readOptional({
+      name: `${prefix}__clientId`,
+      what: "the client id of a user-assigned identity",
+      like: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+    })
+  }
 }
 
 const readWebPubSub = (): WebPubSubKeys | WebPubSubUrl => {
@@ -120,21 +122,15 @@ const readWebPubSub = (): WebPubSubKeys | WebPubSubUrl => {
       `the connection string of the Web PubSub resource, Endpoint=…;AccessKey=…, ` +
       `or ${name}__serviceUri for the app's managed identity`
     const like = /^(?=.*endpoint=[^;])(?=.*accesskey=[^;])/i
-    const other = "WebPubSubOtherConnectionString"
     return {
       connectionString: read({ name, what, like }),
-      ...(has(other)
-        ? {
-            otherConnectionString: read({
-              name: other,
-              what: "the same with the resource's other key, or absent",
-              like
-            })
-          }
-        : {})
+      otherConnectionString: readOptional({
+        name: "WebPubSubOtherConnectionString",
+        what: "the same with the resource's other key, or absent",
+        like
+      })
     }
   }
-  const otherSecret = "THROUGHLINE_OTHER_SECRET"
   return {
     endpoint: read({
       name: `${name}__serviceUri`,
@@ -146,9 +142,11 @@ const readWebPubSub = (): WebPubSubKeys | WebPubSubUrl => {
       what: "at least 32 random characters, the same in every instance; with a managed identity there is no key to take instead",
       like: SECRET
     }),
-    ...(has(otherSecret)
-      ? { otherSecret: read({ name: otherSecret, what: "at least 32 random characters, or absent", like: SECRET }) }
-      : {}),
+    otherSecret: readOptional({
+      name: "THROUGHLINE_OTHER_SECRET",
+      what: "at least 32 random characters, or absent",
+      like: SECRET
+    }),
     ...readIdentity(name)
   }
 }

@@ -14,6 +14,7 @@ import { defineAgent, type Agent, type AgentOptions } from "./defineAgent.ts"
 import type { Approval, AskOptions, AskSchemas, Reply } from "./Ask.ts"
 import type { CustomEvents, HistoryMessage, Run, Steering, ToolContext } from "./Run.ts"
 import { KeptFailure } from "./recordedCalls.ts"
+import { MAX_MESSAGE_UNITS } from "./recordedNotes.ts"
 import { AgentError } from "./RunAborted.ts"
 import type { Json } from "../protocol/Json.ts"
 import { jsonFault } from "../protocol/JsonValue.ts"
@@ -119,7 +120,6 @@ const serviceOf = (run: Run): AgentRunService => ({
 
 /** What a note has room for, beside the message. */
 const MAX_KEPT_BYTES = MAX_NOTE_BYTES / 2
-const MAX_MESSAGE_UNITS = 2_000
 type Kept = { readonly value: Json } | { readonly agent: boolean; readonly fields: Readonly<Record<string, Json>> }
 
 /** What a later epoch needs to know a typed failure again; its fields only where they fit. */

@@ -20,9 +20,9 @@ const ENVELOPE_UNITS = 128
 /** What one event may take of an entry, so that what ends an open part fits beside it. */
 const MAX_SAID_BYTES = MAX_ENTRY_BYTES - 16 * 1024
 const done = Promise.resolve()
-/** What ends an open text or reasoning part; a status, a source or a file in between does not. */
 /** No part of what a resumed run repeats: that a person's word was heard, and that the worker lives. */
 const NOT_REPEATED = new Set<string>(["interrupt.applied", "run.heartbeat"])
+/** What ends an open text or reasoning part; a status, a source or a file in between does not. */
 const ENDS_PART = new Set<Event["type"]>([
   "text.started",
   "reasoning.started",

@@ -75,13 +75,13 @@ const startChild = async (
     throw code === "DUPLICATE_DIFFERENT" ? new ReplayDiverged(child.name) : new RunAborted(code, message)
   }
   const unknown = () => new OutcomeUnknown(child.name, `${parent.run}/${key}`)
-  const head = await services.perform(persist(services.log.head(thread), () => parent.signal.aborted))
+  const aborted = () => parent.signal.aborted
+  const head = await services.perform(persist(services.log.head(thread), aborted))
   const epoch = (runOf(decodeControl(head.control), run)?.epoch ?? 0) + 1
   const taken = await services.perform(writer.submit({ type: "take", run, epoch, parentEpoch: parent.epoch }))
   // it ended under an earlier worker, whose parent did not hear of it
   if (!taken.ok || taken.answer.type !== "taken") throw unknown()
   // the child is ours from here on: wait for the log
-  const aborted = () => parent.signal.aborted
   const start = await services.perform(persist(readStart(services.log, thread, run), aborted))
   if (start === undefined) throw unknown()
   const notes = epoch === 1 ? [] : await services.perform(persist(readNotes(services.log, thread, run), aborted))

@@ -20,6 +20,7 @@ import {
   checkpointKey,
   checkpointValueKey,
   MAX_KEY_LENGTH,
+  MAX_MESSAGE_UNITS,
   parkedKey,
   resultNotes,
   stepKey,
@@ -187,7 +188,7 @@ export const makeRecordedCalls = (options: {
       const error = thrown instanceof KeptFailure ? thrown.cause : thrown
       const meant = error instanceof AgentError ? error : undefined
       const failed = {
-        message: meant?.message.slice(0, 2_000) ?? "failed",
+        message: meant?.message.slice(0, MAX_MESSAGE_UNITS) ?? "failed",
         retryable: meant?.retryable ?? false,
         ...(thrown instanceof KeptFailure ? { kept: thrown.kept } : {})
       } satisfies Failed

@@ -21,6 +21,8 @@ export interface Begun {
   /** What an ask showed, but for the input. */
   readonly said?: string
 }
+/** UTF-16 units of a failure's message that are kept. */
+export const MAX_MESSAGE_UNITS = 2_000
 /** What `step/<run>/<key>` holds of a call that failed; `kept` is that of a `KeptFailure`. */
 export interface Failed {
   readonly message: string

@@ -28,13 +28,13 @@ export const grant = (services: ServerServices, principal: Principal, name: stri
     const groups: Record<string, string> = {}
     for (const each of names) {
       const permitted = permit(services, principal, "read", each)
-      const thread = yield* each === name ? permitted : Effect.catch(permitted, () => Effect.succeed(undefined))
+      const readable = each === name ? permitted : Effect.catch(permitted, () => Effect.succeed(undefined))
+      const thread = yield* readable
       if (thread === undefined) continue
       const head = yield* Effect.catch(log.head(thread), (error) => Effect.fail(faultOf(error)))
       const { generation } = decodeControl(head.control)
       // a revoke may have come between the permit and the head, whose group it was to keep from just this one
-      const still = generation === emptyControl.generation ? Effect.succeed(thread) : permitted
-      if ((yield* each === name ? still : Effect.catch(still, () => Effect.succeed(undefined))) === undefined) continue
+      if (generation !== emptyControl.generation && (yield* readable) === undefined) continue
       groups[each] = writers.groups.watch(thread, generation)
     }
     const { expiresAt, token, url } = yield* gateway

@@ -11,7 +11,16 @@ import { snapshotOf } from "../../src/writer/readView.ts"
 import { flush, logOn, makeWorld, pass, passUntil, processOn, START } from "../writer/world.ts"
 import { memoryStore } from "../../adapters/logs/memory/log.ts"
 import { TestClock } from "effect/testing"
-import { aborted, agentOf, ended, gate, job, makeBackends, typesOf } from "./world.ts"
+import { aborted, agentOf, ended, gate, job, makeBackends, typesOf, type World } from "./world.ts"
+
+/** A run of agent `a` whose worker dies, and whose lease passes. */
+const loseRun = Effect.fnUntraced(function* (world: World) {
+  yield* world.start("r", "a")
+  yield* world.work(world.second)
+  yield* pass(500)
+  world.second.kill()
+  yield* pass(31_000, 500)
+})
 
 describe("a job", () => {
   it.effect("that comes twice, to two workers at once, makes one run", () =>
@@ -166,11 +175,7 @@ describe("the sweeper", () => {
               : log.head(thread)
       })
       const world = yield* makeBackends([agentOf("a", () => new Promise(() => {}))], { log: bad })
-      yield* world.start("r", "a")
-      yield* world.work(world.second)
-      yield* pass(500)
-      world.second.kill()
-      yield* pass(31_000, 500)
+      yield* loseRun(world)
       assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 1 })
     })
   )
@@ -189,11 +194,7 @@ describe("the sweeper", () => {
           })
       })
       const world = yield* makeBackends([agentOf("a", () => new Promise(() => {}))], { log: crowded })
-      yield* world.start("r", "a")
-      yield* world.work(world.second)
-      yield* pass(500)
-      world.second.kill()
-      yield* pass(31_000, 500)
+      yield* loseRun(world)
       assert.deepStrictEqual(yield* world.first.backend.sweep, { enqueued: 0, ended: 1 })
       // and one whose clock is the store's
       assert.strictEqual(heads, waiting.length + 1)

@@ -22,7 +22,7 @@ import { ThreadLog, type ThreadLogService } from "../../src/ports/ThreadLog.ts"
 import type { Agent } from "../../src/agent/defineAgent.ts"
 import { Backend, layerBackend, type BackendService } from "../../src/server/Backend.ts"
 import type { SideEffect } from "../../src/conformance/historyRecords.ts"
-import type { Party, World } from "./world.ts"
+import { inMicrotask, type Party, type World } from "./world.ts"
 
 /** What a process reaches the others through. */
 export interface Ports {
@@ -60,12 +60,10 @@ const allowed = Access.of({
     Effect.succeed({ id: request.headers.get("authorization")?.slice("Bearer ".length) ?? "?" }),
   authorize: () => Effect.succeed(true)
 })
-/** `queueMicrotask` makes a resource of `async_hooks` each time, which this does not. */
-const resolved = Promise.resolve()
 /** A turn of a fiber is a microtask: it is over before the next thing happens. */
 const scheduler = new Scheduler.MixedScheduler("async", (task) => {
   let cancelled = false
-  void resolved.then(() => {
+  inMicrotask(() => {
     if (!cancelled) task()
   })
   return () => {

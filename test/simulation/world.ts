@@ -68,8 +68,10 @@ export const chanceOf = (seed: number, purpose: string): Chance => {
   }
 }
 
-/** `queueMicrotask` makes a resource of `async_hooks` each time, which this does not. */
 const resolved = Promise.resolve()
+/** `queueMicrotask` makes a resource of `async_hooks` each time, which this does not. */
+export const inMicrotask = (run: () => void): void => void resolved.then(run)
+
 export const START = Date.UTC(2030, 0, 1)
 
 export const createWorld = (seed: number, trace?: (line: string) => void): World => {
@@ -153,7 +155,7 @@ export const createWorld = (seed: number, trace?: (line: string) => void): World
         const until = time + millis
         const turn = () => {
           try {
-            if (step(until, done)) return void resolved.then(soon)
+            if (step(until, done)) return inMicrotask(soon)
             if (!done()) time = until
             resolve()
           } catch (error) {
@@ -162,7 +164,7 @@ export const createWorld = (seed: number, trace?: (line: string) => void): World
         }
         // a tick that is asked for in a microtask comes when no microtask is left
         const soon = () => process.nextTick(turn)
-        void resolved.then(soon)
+        inMicrotask(soon)
       }),
     happened: () => happened,
     trace
