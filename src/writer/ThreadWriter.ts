@@ -60,7 +60,7 @@ export interface ThreadWriter {
   /** Whether anything depends on this writer: pending commands, lines, a publish. */
   readonly busy: () => boolean
   readonly hasLines: () => boolean
-  /** Resolves when nothing is pending and the newest frame was handed to the gateway. */
+  /** Resolves when the frame of all that was acknowledged before was handed to the gateway, whatever others still say. */
   readonly settled: () => Promise<void>
   /** The store's clock, epoch milliseconds. */
   readonly storeNow: () => number
@@ -88,7 +88,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   let losses = 0
   let lastAppendAt = 0
   let lastAt = 0
-  let settling: (() => void)[] = []
+  const settling: (() => void)[] = []
   /** Notes as they were when the batch was first decided; one that came since makes the append conflict. */
   const asked = new Map<string, Json | undefined>()
   /** What people who waited too long are told. */
@@ -107,6 +107,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   const storeNow = () => (lastAt = Math.max(lastAt, Math.floor(told + (now() - headSeenAt))))
 
   const setHead = (next: Head, appended?: Control) => {
+    if (next.logId !== head?.logId) asked.clear()
     if (appended !== undefined) control = appended
     else if (head?.tag !== next.tag || head.logId !== next.logId) control = decodeControl(next.control)
     head = next
@@ -136,16 +137,21 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       Effect.sync(() => {
         draining = false
         if (hasWork()) return kick()
-        const resolve = settling
-        settling = []
-        for (const each of resolve) each()
+        settle(settling.splice(0))
       })
     )
   )
   const loop: Effect.Effect<void> = Effect.gen(function* () {
     // a person's command does not wait for a turn
-    while (hasWork()) yield* pending.outside() ? guarded : inTurn
+    while (hasWork()) {
+      const before = settling.splice(0)
+      yield* pending.outside() ? guarded : inTurn
+      settle(before)
+    }
   })
+  const settle = (waiters: readonly (() => void)[]) => {
+    for (const resolve of waiters) resolve()
+  }
 
   const turn = Effect.gen(function* () {
     const outside = pending.outside()
@@ -161,12 +167,12 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
       ] as const
       const history = head?.logId
       ;[notes] = yield* Effect.all(readings, { concurrency: 2 })
-      // notes of another history say nothing about this one
-      if (history !== undefined && head!.logId !== history) {
+      if (needsHead) yield* standAside
+      // notes of another history say nothing about this one; and which history they were of, nobody knows at first
+      if (history === undefined ? notes.size > 0 : head!.logId !== history) {
         asked.clear()
         if (outside) notes = yield* readNotes(batch)
       }
-      if (needsHead) yield* standAside
     }
     fresh = false
     if (batch.length === 0) return
@@ -209,8 +215,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   /** The next turn decides anew on the head that came back; twice in a row, it is made sure that it is our turn. */
   const lost = (next: Head) =>
     Effect.suspend(() => {
-      // notes of another history say nothing about this one, and one that was not there may have come with this head
-      if (next.logId !== head?.logId) asked.clear()
+      // a note that was not there may have come with this head
       for (const [key, value] of asked) if (value === undefined) asked.delete(key)
       setHead(next)
       fresh = true

@@ -240,6 +240,7 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
   const look = () => {
     const head = store.head(KEY)
     whole =
+      store.quiet() &&
       decodeControl(head.control).runs.length === 0 &&
       told.every((one) => one.answer !== undefined) &&
       tabs.every((tab) => !tab.isOpen() || (tab.isLoaded() && isAt(tab.view(), head)))

@@ -30,6 +30,8 @@ export interface Store {
   /** Everything that was ever appended, also what was trimmed or dropped since. */
   readonly records: readonly LogRecord[]
   readonly head: (thread: ThreadKey) => Head
+  /** Whether no append is on its way, as one may be whose process is gone. */
+  readonly quiet: () => boolean
   /** Saves a snapshot and removes what it covers, but for the newest entry and what open runs still need. */
   readonly trim: (thread: ThreadKey) => void
   /** Damages the saved snapshot, or loses it. */
@@ -75,9 +77,17 @@ export const createStore = (world: World, faults: Faults, latency: Chance, skewM
     return exit
   }
   const half = () => latency.between(0.5, 4)
+  let writes = 0
 
   const logFor = (io: Io): ThreadLogService => {
-    const later = <A>(millis: number, work: () => A) => world.after(undefined, millis, work)
+    const later = (millis: number, work: () => void) => world.after(undefined, millis, work)
+    const write = (millis: number, work: () => void) => {
+      writes++
+      later(millis, () => {
+        writes--
+        work()
+      })
+    }
     const unavailable = (operation: string) =>
       Exit.fail(new LogError({ operation, reason: new LogUnavailable({ cause: "simulated" }) }))
     const wait = () => half() + (faults.strikes("store slow") ? latency.between(10, SLOW_MILLIS) : 0)
@@ -98,13 +108,13 @@ export const createStore = (world: World, faults: Faults, latency: Chance, skewM
           if (faults.strikes("store unavailable") || faults.strikes("store unknown before")) return lost()
           const copies = faults.strikes("store duplicates") ? 2 : 1
           if (faults.strikes("store late")) {
-            later(latency.between(1, LATE_MILLIS), () => append(thread, request))
+            write(latency.between(1, LATE_MILLIS), () => append(thread, request))
             return lost()
           }
           const forgets = faults.strikes("store unknown after")
-          later(wait(), () => {
+          write(wait(), () => {
             const exit = append(thread, request)
-            if (copies > 1) later(latency.between(1, LATE_MILLIS), () => append(thread, request))
+            if (copies > 1) write(latency.between(1, LATE_MILLIS), () => append(thread, request))
             if (forgets) lost()
             else answer(exit, half())
           })
@@ -128,6 +138,7 @@ export const createStore = (world: World, faults: Faults, latency: Chance, skewM
       return [...records.values()]
     },
     head: (thread) => now(inner.head(thread)),
+    quiet: () => writes === 0,
     trim: (thread) => {
       const { control, offset } = now(inner.head(thread))
       let to = offset - 1

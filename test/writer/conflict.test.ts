@@ -74,6 +74,47 @@ describe("a log that was replaced", () => {
   )
 })
 
+describe("a log that is replaced while a command about a run that ended is decided", () => {
+  /** The run ended; then another process is asked about it, and the log is replaced at one of its calls. */
+  const replacedAt = (call: "note" | "knock", conflicts: number) =>
+    Effect.gen(function* () {
+      const { plain, recording, store, writer } = yield* makeWorld()
+      const line = yield* begin(writer, "r")
+      yield* Effect.promise(() => line.commit([finished("r")]))
+      let left = conflicts
+      let replaced = false
+      const replace = Effect.suspend(() => {
+        if (replaced) return Effect.void
+        replaced = true
+        return plain.drop(THREAD, "another")
+      })
+      const others = yield* processOn({
+        log: {
+          ...plain,
+          // notes are read meanwhile
+          head: (...args) => Effect.andThen(Effect.sleep(50), plain.head(...args)),
+          append: (...args) =>
+            Effect.suspend(() =>
+              left-- > 0
+                ? Effect.andThen(writer.submit(postOf(`m${left}`)), plain.append(...args))
+                : plain.append(...args)
+            ),
+          note: (thread, key) =>
+            Effect.tap(plain.note(thread, key), () => (call === "note" && key === "run/r" ? replace : Effect.void)),
+          knock: (...args) => Effect.andThen(call === "knock" ? replace : Effect.void, plain.knock(...args))
+        },
+        gateway: recording.gateway
+      })
+      const told = yield* Effect.forkChild(others.get(THREAD).submit(cancelOf("r", "c")))
+      yield* pass(2_000)
+      const outcome = yield* Fiber.join(told)
+      assert.isTrue(replaced)
+      assert.deepStrictEqual([outcome.ok, outcome.ok || outcome.fault.code, eventsOf(store)], [false, "NOT_FOUND", []])
+    })
+  it.effect("before its first read of the head, says that there is no such run", () => replacedAt("note", 0))
+  it.effect("after it lost twice, says so, too", () => replacedAt("knock", 2))
+})
+
 describe("a conflict", () => {
   it.effect("shows a worker the cancel that came in between, and what it had to say is appended after it", () =>
     Effect.gen(function* () {
