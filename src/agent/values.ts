@@ -9,6 +9,7 @@ import type { Id } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
 import { assertJson } from "../protocol/JsonValue.ts"
 import { MAX_NOTE_BYTES } from "../protocol/Limits.ts"
+import { blobsOf } from "../ports/BlobStore.ts"
 import type { Note, ThreadKey } from "../ports/ThreadLog.ts"
 import { digestOf } from "../writer/digest.ts"
 import type { AgentServices } from "./AgentServices.ts"
@@ -41,7 +42,7 @@ export const makeValues = ({ blobs, perform }: Pick<AgentServices, "blobs" | "pe
     const bytes = new TextEncoder().encode(text)
     // a put replaces: with the hash in its key, a worker that lost the run cannot change what was recorded
     const sha256 = createHash("sha256").update(bytes).digest("hex")
-    const name = `${thread}/${digestOf([run, key])}-${sha256}`
+    const name = `${blobsOf(thread, run)}${digestOf(key)}-${sha256}`
     await perform(Effect.retry(blobs!.put(name, bytes, "application/json"), RETRIES))
     return name
   }

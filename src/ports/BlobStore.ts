@@ -87,6 +87,9 @@ const isKey = (key: string): boolean => {
 /** As HTTP has it, with at most one parameter. */
 const MEDIA_TYPE = /^[\w.+-]{1,64}\/[\w.+-]{1,64}(; ?[\w-]{1,32}=[\w.+-]{1,64})?$/
 
+/** What the keys of a run's blobs begin with, so that those whose note was never written are found, too. */
+export const blobsOf = (thread: string, run: string) => `${thread}/${run}/`
+
 /** Every store asks before it does anything. A key, prefix or type that is none is the caller's mistake: a `TypeError`. */
 export const checkBlobKey = (key: string): void => {
   if (!isKey(key)) throw new TypeError("a blob's key is 1 to 16 ids between slashes, at most 512 characters")

@@ -88,8 +88,6 @@ export interface Erase {
   readonly noteKeys: readonly string[]
   /** The body that an entry has from then on. */
   readonly tombstone: (entry: StoredEntry) => string
-  /** The saved snapshot is free of what is erased, and stays. */
-  readonly keepSnapshot?: boolean
 }
 /** What an acknowledged append survives, in a sentence each. */
 export interface Durability {
@@ -117,7 +115,7 @@ export interface ThreadLogService {
   readonly saveSnapshot: (thread: ThreadKey, snapshot: Snapshot) => Effect.Effect<void, LogError>
   /** Removes entries up to `offset`, at most what a saved snapshot covers. Answers the offset trimmed to. */
   readonly trim: (thread: ThreadKey, offset: number) => Effect.Effect<number, LogError>
-  /** Overwrites the bodies of entries, and deletes notes by key and the snapshot. */
+  /** Overwrites the bodies of entries that are there, and deletes notes by key. A clean snapshot was saved before. */
   readonly erase: (thread: ThreadKey, erase: Erase) => Effect.Effect<void, LogError>
   /** Removes everything and leaves a head at offset 0 with the new `logId`; old heads never match again. */
   readonly drop: (thread: ThreadKey, logId: string) => Effect.Effect<void, LogError>

@@ -2,10 +2,11 @@
  * Erasing what stands in some entries of a thread: their text, the notes that held it, and what views show of it.
  *
  * First `content.erased` is appended, so that every screen drops it, with what idempotency needs of the notes that go;
- * then the bodies are overwritten, the notes deleted, and the snapshot folded anew. Entries keep offset and id, and
- * of their events what says that runs began and ended (`withoutContent`). A repeated message, start or interrupt is
- * still answered as the first time: its digest, offset and answer stay, in its note or under `erased/…`.
- * A process that dies in between leaves the entry; erasing again does the rest.
+ * then a snapshot without the words is saved, the bodies are overwritten and the notes deleted. From that entry on,
+ * nobody else saves a view that has the words (`readView`), and a snapshot from before it is lower and does not count.
+ * Entries keep offset and id, and of their events what says that runs began and ended (`withoutContent`). A repeated
+ * message, start or interrupt is still answered as the first time: its digest, offset and answer stay, in its note or
+ * under `erased/…`. A process that dies in between leaves the entry; erasing again does the rest.
  */
 import * as Effect from "effect/Effect"
 import type { Entry } from "../protocol/Entry.ts"
@@ -13,12 +14,13 @@ import type { Id, RunAccepted } from "../protocol/Event.ts"
 import { fault, type Fault } from "../protocol/Fault.ts"
 import { MAX_PAGE_BYTES, MAX_PAGE_ENTRIES } from "../protocol/Limits.ts"
 import type { View } from "../protocol/View.ts"
-import type { LogError } from "../ports/LogError.ts"
+import { blobsOf } from "../ports/BlobStore.ts"
+import type { LogError, OffsetExpired } from "../ports/LogError.ts"
 import type { Note, StoredEntry, ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
 import type { Recorded } from "../thread/command.ts"
 import { erasedKey, withoutContent } from "../thread/decideErase.ts"
 import { createFold } from "../thread/fold.ts"
-import { parseEntry, readView, snapshotOf } from "../writer/readView.ts"
+import { erasedIn, parseEntry, readView, snapshotOf, type OffsetRange } from "../writer/readView.ts"
 import { scrub, type Touched } from "./scrub.ts"
 import type { ServerServices } from "./ServerServices.ts"
 import { command, namedThread, orFault, type ThreadName } from "./threadName.ts"
@@ -59,32 +61,26 @@ export const erase = (
       offset = (yield* command(services, thread, part)).offset
     }
     const noteKeys = found.interrupts.map(({ key }) => key)
-    const blobKeys: string[] = []
-    for (const run of found.runs) {
+    for (const run of found.runs)
       for (const kind of WORKING_NOTES)
         for (const { key, value } of yield* orFault(log.notes(thread, `${kind}/${run}/`))) {
           noteKeys.push(key)
-          const { blob } = Object(value) as { readonly blob?: unknown }
-          if (typeof blob === "string") blobKeys.push(blob)
+          if (services.blobs === undefined && "blob" in Object(value)) return yield* Effect.fail(noBlobs)
         }
-    }
-    // of trimmed entries only the snapshot is left, so it cannot be folded again without what is erased
-    const keepSnapshot = found.firstOffset > 1
-    const scrubbed = keepSnapshot ? yield* orFault(scrubbedView(log, thread, found, from, to)) : undefined
-    if (scrubbed !== undefined) yield* orFault(log.saveSnapshot(thread, snapshotOf(scrubbed)))
-    for (const key of blobKeys) yield* eraseBlob(services, key)
-    const first = Math.max(from, found.firstOffset)
-    yield* orFault(log.erase(thread, { from: first, to, noteKeys, tombstone, keepSnapshot }))
-    const view = scrubbed ?? (yield* orFault(readView(log, thread))).view
-    yield* orFault(log.saveSnapshot(thread, snapshotOf(view)))
+    yield* orFault(log.saveSnapshot(thread, snapshotOf(yield* orFault(clearedView(log, thread)))))
+    for (const run of found.runs) yield* eraseBlobs(services, thread, run)
+    yield* orFault(log.erase(thread, { from: Math.max(from, found.firstOffset), to, noteKeys, tombstone }))
     return { ok: true, offset } as const
   })
 
-/** The blob goes before the note that names it, so that erasing again finds what is left. */
-const eraseBlob = ({ blobs }: ServerServices, key: string): Effect.Effect<void, Fault> =>
+const noBlobs = fault("INTERNAL", "results are in a blob store that this backend was not given: pass `blobs`")
+
+const eraseBlobs = ({ blobs }: ServerServices, thread: ThreadKey, run: Id): Effect.Effect<void, Fault> =>
   blobs === undefined
-    ? Effect.fail(fault("INTERNAL", "results are in a blob store that this backend was not given: pass `blobs`"))
-    : Effect.mapError(blobs.erase(key), ({ message }) => fault("STORE_UNAVAILABLE", `${message}; erase again`))
+    ? Effect.void
+    : Effect.mapError(blobs.eraseAll(blobsOf(thread, run)), ({ message }) =>
+        fault("STORE_UNAVAILABLE", `${message}; erase again`)
+      )
 
 const tombstone = (entry: StoredEntry): string => {
   const parsed = parseEntry(entry)
@@ -126,8 +122,9 @@ const addCallers = (log: ThreadLogService, thread: ThreadKey, run: Id, runs: Set
   Effect.gen(function* () {
     const note = (yield* log.note(thread, `run/${run}`)) as unknown as Recorded | undefined
     if (note === undefined) return
-    const page = yield* Effect.catch(log.read(thread, note.offset - 1, { limit: 1, maxBytes: 1 }), (error) =>
-      error.reason._tag === "OffsetExpired" ? Effect.succeed(undefined) : Effect.fail(error)
+    const page = yield* Effect.catch(
+      log.read(thread, note.offset - 1, { limit: 1, maxBytes: 1 }),
+      orIfExpired(() => Effect.undefined)
     )
     for (const entry of page?.entries ?? [])
       for (const event of parseEntry(entry).events) {
@@ -140,9 +137,15 @@ const addCallers = (log: ThreadLogService, thread: ThreadKey, run: Id, runs: Set
   })
 
 const firstKept = (log: ThreadLogService, thread: ThreadKey): Effect.Effect<number, LogError> =>
-  Effect.catch(Effect.as(log.read(thread, 0, { limit: 1, maxBytes: 1 }), 1), (error) =>
-    error.reason._tag === "OffsetExpired" ? Effect.succeed(error.reason.firstOffset) : Effect.fail(error)
+  Effect.catch(
+    Effect.as(log.read(thread, 0, { limit: 1, maxBytes: 1 }), 1),
+    orIfExpired(({ firstOffset }) => Effect.succeed(firstOffset))
   )
+/** Goes on where entries were trimmed; every other failure stays one. */
+const orIfExpired =
+  <A>(otherwise: (expired: OffsetExpired) => Effect.Effect<A, LogError>) =>
+  (error: LogError): Effect.Effect<A, LogError> =>
+    error.reason._tag === "OffsetExpired" ? otherwise(error.reason) : Effect.fail(error)
 
 const eachEntry = Effect.fnUntraced(function* (
   log: ThreadLogService,
@@ -162,15 +165,39 @@ const eachEntry = Effect.fnUntraced(function* (
   }
 })
 
-/** The view at the head, without what is erased. Where the snapshot is gone, of what the log still has. */
-const scrubbedView = (log: ThreadLogService, thread: ThreadKey, found: Found, from: number, to: number) =>
-  readView(log, thread).pipe(
-    Effect.map(({ view }) => scrub(view, found, from, to)),
-    Effect.catch((error) => {
-      if (error.reason._tag !== "OffsetExpired") return Effect.fail(error)
-      const fold = createFold()
-      return Effect.as(eachEntry(log, thread, found.firstOffset, Number.MAX_SAFE_INTEGER, fold.apply), undefined).pipe(
-        Effect.map((): View => scrub(fold.view, found, from, to))
-      )
-    })
+/**
+ * The view without anything that is erased so far, by whomever, whether its entries are overwritten yet or not.
+ *
+ * Of trimmed entries only the snapshot is left, which cannot be folded anew without their words: they are taken out
+ * of it. Where that is gone, too, of what the log still has.
+ */
+const clearedView = (log: ThreadLogService, thread: ThreadKey): Effect.Effect<View, LogError> =>
+  Effect.gen(function* () {
+    const firstOffset = yield* firstKept(log, thread)
+    if (firstOffset === 1) return yield* foldWithout(log, thread, 1)
+    const seen = yield* Effect.catch(
+      readView(log, thread),
+      orIfExpired(() => Effect.undefined)
+    )
+    if (seen === undefined) return yield* foldWithout(log, thread, firstOffset)
+    let { view } = seen
+    for (const [from, to] of seen.uncleared) view = scrub(view, yield* whatIsThere(log, thread, from, to), from, to)
+    return view
+    // trimmed while it was read
+  }).pipe(Effect.catch(orIfExpired(() => clearedView(log, thread))))
+
+/** Folds the entries from `first` on as they will be once everything that is erased is overwritten. */
+const foldWithout = Effect.fnUntraced(function* (log: ThreadLogService, thread: ThreadKey, first: number) {
+  const erased: OffsetRange[] = []
+  let last = 0
+  yield* eachEntry(log, thread, first, Number.MAX_SAFE_INTEGER, (entry) => {
+    erased.push(...erasedIn(entry))
+    last = entry.offset
+  })
+  const isErased = (offset: number) => erased.some(([from, to]) => from <= offset && offset <= to)
+  const fold = createFold()
+  yield* eachEntry(log, thread, first, last, (entry) =>
+    fold.apply(isErased(entry.offset) ? { ...entry, events: withoutContent(entry.events) } : entry)
   )
+  return fold.view
+})

@@ -35,8 +35,9 @@ export const trim = (services: ServerServices, name: ThreadName, options: TrimOp
       to = Math.min(to, (note?.offset ?? 1) - 1)
     }
     if (to >= 1) {
-      const { view } = yield* orFault(readView(log, thread))
-      yield* orFault(log.saveSnapshot(thread, snapshotOf(view)))
+      const { uncleared, view } = yield* orFault(readView(log, thread))
+      // while something is being erased, only as far as an earlier snapshot goes
+      if (uncleared.length === 0) yield* orFault(log.saveSnapshot(thread, snapshotOf(view)))
     }
     // also where there is nothing to do: the answer says how much is there
     return { ok: true, firstOffset: (yield* orFault(log.trim(thread, Math.max(0, to)))) + 1 }

@@ -14,6 +14,8 @@ import { append, refuse } from "./transitions.ts"
 /** Where the answer to an interrupt is kept whose note was deleted. */
 export const erasedKey = (key: string) => `erased/${key}`
 
+const STAYS = new Set(["run.accepted", "run.started", "run.finished", "ask.resolved", "content.erased"])
+
 export const decideErase = (control: Control, command: EraseCommand, context: DecideContext): Decision => {
   const { by, from, kept, reason, runs, to } = command
   if (to >= context.offset)
@@ -30,6 +32,10 @@ export const decideErase = (control: Control, command: EraseCommand, context: De
   const notes = kept.filter(({ key }) => !context.notes.has(key))
   return append([erased], control, { type: "erased" }, notes)
 }
+
+/** Whether erasing would change something: what was overwritten already has nothing left to erase. */
+export const hasContent = (events: Entry["events"]): boolean =>
+  !events.every(({ type }) => STAYS.has(type)) || JSON.stringify(withoutContent(events)) !== JSON.stringify(events)
 
 /** What stays of erased events: that runs began and ended, that asks are over, and what was erased before. */
 export const withoutContent = (events: Entry["events"]): readonly Event[] =>

@@ -2,17 +2,20 @@
  * The view of a thread at its head: the saved snapshot, if there is a good one, and the tail folded onto it.
  *
  * A snapshot is derived: one of another log, another fold version or with a wrong hash is ignored and rebuilt.
- * After a long fold a new one is saved, so the next reader is fast. Rules: PROTOCOL.md#view
+ * After a long fold a new one is saved, so the next reader is fast; but never one that may have words which an erasure
+ * is about to take out of the log. Rules: PROTOCOL.md#view
  */
 import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import { fault } from "../protocol/Fault.ts"
 import type { Entry } from "../protocol/Entry.ts"
+import type { ContentErased } from "../protocol/Event.ts"
 import type { Json } from "../protocol/Json.ts"
 import { MAX_PAGE_BYTES, MAX_PAGE_ENTRIES } from "../protocol/Limits.ts"
 import type { View } from "../protocol/View.ts"
 import { LogCorrupt, LogError } from "../ports/LogError.ts"
 import type { Head, Snapshot, StoredEntry, ThreadKey, ThreadLogService } from "../ports/ThreadLog.ts"
+import { hasContent } from "../thread/decideErase.ts"
 import { createFold, FOLD_VERSION } from "../thread/fold.ts"
 
 /** Folding more than this since the last snapshot saves a new one. */
@@ -22,7 +25,10 @@ const SNAPSHOT_BYTES = 256 * 1024
 export interface ViewAt {
   readonly view: View
   readonly head: Head
+  /** Erased, but the view may still have words of it; such a view is not saved. From and to, both included. */
+  readonly uncleared: readonly OffsetRange[]
 }
+export type OffsetRange = ContentErased["offsets"][number]
 
 export const readView = Effect.fnUntraced(function* (log: ThreadLogService, thread: ThreadKey) {
   const saved = yield* usableSnapshot(log, thread)
@@ -39,6 +45,8 @@ export const readView = Effect.fnUntraced(function* (log: ThreadLogService, thre
 
 const foldFrom = Effect.fnUntraced(function* (log: ThreadLogService, thread: ThreadKey, saved: Snapshot | undefined) {
   const fold = createFold(saved === undefined ? undefined : (saved.view as unknown as View))
+  const erased: OffsetRange[] = []
+  const cleared = new Set<number>()
   let offset = saved?.offset ?? 0
   let bytes = 0
   let head: Head
@@ -52,18 +60,30 @@ const foldFrom = Effect.fnUntraced(function* (log: ThreadLogService, thread: Thr
       })
     }
     if (page.entries.length === 0) break
-    for (const entry of page.entries) {
-      fold.apply(parseEntry(entry))
-      bytes += entry.body.length
+    for (const stored of page.entries) {
+      const entry = parseEntry(stored)
+      fold.apply(entry)
+      bytes += stored.body.length
+      if (!hasContent(entry.events)) cleared.add(entry.offset)
+      erased.push(...erasedIn(entry))
     }
     offset = page.entries[page.entries.length - 1]!.offset
   } while (offset < head.offset)
-  const { view } = fold
-  if (offset - (saved?.offset ?? 0) > SNAPSHOT_ENTRIES || bytes > SNAPSHOT_BYTES) {
+  // an empty log has its name, too: what comes late from the one before is foreign to it
+  const view = offset === 0 ? { ...fold.view, logId: head.logId } : fold.view
+  const uncleared = erased.filter(([from, to]) => {
+    for (let at = from; at <= to; at++) if (!cleared.has(at)) return true
+    return false
+  })
+  if (uncleared.length === 0 && (offset - (saved?.offset ?? 0) > SNAPSHOT_ENTRIES || bytes > SNAPSHOT_BYTES)) {
     yield* Effect.ignore(log.saveSnapshot(thread, snapshotOf(view)))
   }
-  return { view, head } satisfies ViewAt as ViewAt
+  return { view, head, uncleared } satisfies ViewAt as ViewAt
 })
+
+/** The offsets that the entry says are erased. */
+export const erasedIn = ({ events }: Entry): readonly OffsetRange[] =>
+  events.flatMap((event) => (event.type === "content.erased" ? (event as ContentErased).offsets : []))
 
 const usableSnapshot = (log: ThreadLogService, thread: ThreadKey, anyVersion = false) =>
   Effect.map(log.snapshot(thread), (saved) => {

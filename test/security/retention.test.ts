@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { memoryBlobs, type MemoryBlobs } from "../../adapters/blobs/memory/blobs.ts"
 import { memoryLog, memoryStore } from "throughline/adapters/logs/memory"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -17,14 +18,18 @@ const CANARY = "canary-7b1f"
 const uuid = (n: number) => `0192b5d2-0000-7000-8000-${String(n).padStart(12, "0")}`
 const name = { thread: "t1" }
 
-/** One backend on a memory log whose calls may fail once, as if the process had died there. */
+/** One backend on a memory log whose calls may fail once, as if the process had died there, or come after another's. */
 const setUp = () => {
   const store = memoryStore()
   const dies = new Set<"erase" | "saveSnapshot">()
+  const meanwhile = new Map<"erase" | "saveSnapshot", () => Promise<unknown>>()
   const unlessDead = (step: "erase" | "saveSnapshot", work: Effect.Effect<void, LogError>) =>
-    Effect.suspend(() => {
+    Effect.gen(function* () {
+      const other = meanwhile.get(step)
+      meanwhile.delete(step)
+      if (other !== undefined) yield* Effect.promise(other)
       const reason = new LogUnavailable({ cause: new Error("the process died") })
-      return dies.delete(step) ? Effect.fail(new LogError({ operation: step, reason })) : work
+      yield* dies.delete(step) ? Effect.fail(new LogError({ operation: step, reason })) : work
     })
   const log = Layer.effect(
     ThreadLog,
@@ -36,6 +41,7 @@ const setUp = () => {
     }))
   ).pipe(Layer.provide(memoryLog({ store })))
   const gateway = recordingGateway({ subscribe: false })
+  const blobs: MemoryBlobs = new Map()
   const secretive = defineAgent({
     name: "secretive",
     input: z.object({ word: z.string() }),
@@ -55,6 +61,7 @@ const setUp = () => {
   const backend = createBackend({
     agents: [secretive, patient],
     log,
+    blobs: memoryBlobs({ store: blobs }),
     queue: memoryQueue(),
     gateway: Layer.succeed(Gateway, gateway.gateway),
     authenticate: () => ({ id: "ann" }),
@@ -73,6 +80,9 @@ const setUp = () => {
   return {
     store,
     dies,
+    blobs,
+    /** What others do just before a step is done, once. */
+    meanwhile,
     backend,
     post: (n: number, text: string) =>
       call("POST", "messages", { id: uuid(n), parts: [{ type: "text", text }] }) as Promise<unknown>,
@@ -252,6 +262,66 @@ describe("erase", () => {
     const texts = JSON.stringify(view.messages)
     for (const text of ["stays", "later 3", "later 5"]) expect(texts).toContain(text)
     expect(texts).not.toContain("later 2")
+  })
+
+  it.each(["erase", "saveSnapshot"] as const)(
+    "leaves nothing where others trim and read just before %s",
+    async (step) => {
+      const world = setUp()
+      await world.post(1, "stays")
+      const end = await secretRun(world)
+      // long enough that whoever reads the view saves it
+      for (let n = 102; n <= 131; n++) await world.post(n, "x".repeat(10_000))
+      let seen = 0
+      world.meanwhile.set(step, async () => {
+        // so that what they save is newer than what the erasure has just folded
+        await world.post(132, "stays, too")
+        seen = (await world.call("GET", "view")).view.offset
+        await world.backend.trim(name, { keepEntries: 1 })
+      })
+      expect(await world.backend.erase(name, { from: 2, to: end })).toMatchObject({ ok: true })
+      expect(seen).toBe(end + 32)
+      expect(world.stored()).not.toContain(CANARY)
+      const { view } = await world.call("GET", "view")
+      expect(JSON.stringify(view)).not.toContain(CANARY)
+      expect(JSON.stringify(view.messages)).toContain("stays")
+      expect(view.messages.filter((message: { role: string }) => message.role === "user")).toHaveLength(32)
+    }
+  )
+
+  it("leaves nothing where two erase at once", async () => {
+    for (const step of ["erase", "saveSnapshot"] as const)
+      for (const trimmed of [false, true]) {
+        const world = setUp()
+        await world.post(1, `${CANARY} one`)
+        const end = await secretRun(world)
+        await world.post(2, "stays")
+        if (trimmed) await world.backend.trim(name, { keepEntries: 1 })
+        world.meanwhile.set(step, () => world.backend.erase(name, { from: 1, to: 1 }))
+        expect(await world.backend.erase(name, { from: 2, to: end })).toMatchObject({ ok: true })
+        expect(world.stored()).not.toContain(CANARY)
+        expect(JSON.stringify((await world.call("GET", "view")).view.messages)).toContain("stays")
+      }
+  })
+
+  it("takes the blobs of the runs there, also one whose worker died before it was noted, and no others", async () => {
+    const world = setUp()
+    const end = await secretRun(world)
+    const blob = { bytes: new Uint8Array(1), mediaType: "application/json", sha256: "" }
+    const [gone, other] = [`main/t1/${uuid(10)}/a`, `main/t1/${uuid(99)}/a`] as const
+    world.blobs.set(gone, blob).set(other, blob)
+    expect(await world.backend.erase(name, { from: 1, to: end })).toMatchObject({ ok: true })
+    expect([...world.blobs.keys()]).toEqual([other])
+  })
+
+  it("leaves views of a thread with erased entries to be saved again, whatever becomes of the snapshot", async () => {
+    const world = setUp()
+    for (let n = 1; n <= 30; n++) await world.post(n, "x".repeat(10_000))
+    await world.backend.erase(name, { from: 2, to: 2 })
+    const found = world.store.threads.get("main/t1")!
+    found.snapshot = undefined
+    expect((await world.call("GET", "view")).view.messages).toHaveLength(29)
+    expect(found.snapshot).toMatchObject({ offset: 31 })
   })
 
   it("refuses while a run with content there is unfinished, and what is no range", async () => {

@@ -47,3 +47,15 @@ describe("a saved view", () => {
     })
   )
 })
+
+describe("the view of an empty log", () => {
+  it.effect("names the log, so that a late frame of the one before is foreign to its reader", () =>
+    Effect.gen(function* () {
+      const { plain, writer } = yield* makeWorld()
+      yield* writer.submit(postOf("m1"))
+      yield* plain.drop(THREAD, "another")
+      const { view } = yield* readView(plain, THREAD)
+      assert.deepInclude(view, { logId: "another", offset: 0, id: "", messages: [] })
+    })
+  )
+})

@@ -78,10 +78,12 @@ export const saveSnapshot = async (
     await batch.add(["create", row], wireBytes(row))
   }
   await batch.submit()
-  const saved = snapshotKey(generation, snapshot.offset, save, 0)
+  // asked anew: another save may have come before this one, which then is what goes
+  const { all, rows } = await findSnapshot(table, signal, thread, now, false)
+  const counts = String(rows[0]?.rowKey ?? "")
   await table.removeAll(
     signal,
     partitionKey,
-    found.all.map((row) => String(row.rowKey)).filter((rowKey) => rowKey < saved)
+    all.map((row) => String(row.rowKey)).filter((rowKey) => rowKey < counts)
   )
 }

@@ -119,12 +119,11 @@ export const eraseEntries = async (
   table: Table,
   signal: AbortSignal,
   thread: string,
-  { from, keepSnapshot, noteKeys, to, tombstone }: Erase,
+  { from, noteKeys, to, tombstone }: Erase,
   now: number
 ): Promise<void> => {
   const partitionKey = partitionOf(thread)
-  const { record, all } = await findSnapshot(table, signal, thread, now, false)
-  const { generation } = record
+  const { generation } = await readRecord(table, signal, "erase", thread, () => now)
   const batch = batches(table, signal)
   for await (const page of table.pages(
     signal,
@@ -141,9 +140,7 @@ export const eraseEntries = async (
     }
   }
   await batch.submit()
-  const notes = noteKeys.map((key) => noteKey(generation, key))
-  const snapshots = keepSnapshot === true ? [] : all.map((row) => String(row.rowKey))
-  await table.removeAll(signal, partitionKey, [...new Set([...notes, ...snapshots])])
+  await table.removeAll(signal, partitionKey, [...new Set(noteKeys.map((key) => noteKey(generation, key)))])
 }
 
 /** The next generation begins when the head is replaced; everything before it is deleted afterwards. */

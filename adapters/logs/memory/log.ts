@@ -194,7 +194,7 @@ const make = (store: MemoryStore): ThreadLogService => {
         }
         return thread.trimmed
       }),
-    erase: (key, { from, to, keepSnapshot, noteKeys, tombstone }) =>
+    erase: (key, { from, to, noteKeys, tombstone }) =>
       Effect.sync(() => {
         const thread = threads.get(key)
         if (thread === undefined) return
@@ -202,7 +202,6 @@ const make = (store: MemoryStore): ThreadLogService => {
           entry.offset >= from && entry.offset <= to ? { ...entry, body: tombstone(entry) } : entry
         )
         for (const note of noteKeys) thread.notes.delete(note)
-        if (keepSnapshot !== true) thread.snapshot = undefined
       }),
     drop: (key, logId) =>
       Effect.sync(() => {

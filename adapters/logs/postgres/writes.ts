@@ -58,7 +58,7 @@ export const makeWrites = (database: Database, sql: Statements) => {
         await query(sql.putTrimmed, [key, to, trimSum(key, to)])
         return to
       }),
-    erase: (thread: ThreadKey, { from, keepSnapshot, noteKeys, to, tombstone }: Erase): Promise<void> =>
+    erase: (thread: ThreadKey, { from, noteKeys, to, tombstone }: Erase): Promise<void> =>
       alone(thread, async (query, key) => {
         for (let next = from; ;) {
           const rows = await query(sql.page, [key, next, to, ERASE_PAGE])
@@ -70,7 +70,6 @@ export const makeWrites = (database: Database, sql: Statements) => {
           next = entries.at(-1)!.offset + 1
         }
         await query(sql.dropNotes, [key, noteKeys.map(toKey)])
-        if (keepSnapshot !== true) await query(sql.dropSnapshot, [key])
       }),
     drop: (thread: ThreadKey, logId: string): Promise<void> =>
       alone(thread, async (query, key) => {

@@ -134,19 +134,18 @@ redis.call('HSET', KEYS[1], 't', ARGV[4])
 return 1`)
 
 /**
- * Keys: head, entries, snapshot, notes, note keys. Arguments: logId, whether the snapshot stays, how many
- * note keys, these; then offsets and entries. Answers 0 where the thread was dropped meanwhile.
+ * Keys: head, entries, notes, note keys. Arguments: logId, how many note keys, these; then offsets and entries.
+ * Answers 0 where the thread was dropped meanwhile. Deletes first: a script that did may write to a full server.
  */
 export const ERASE = script(`
 if (redis.call('HGET', KEYS[1], 'l') or '') ~= ARGV[1] then return 0 end
-if ARGV[2] == '' then redis.call('DEL', KEYS[3]) end
-local notes = tonumber(ARGV[3])
-for n = 4, 3 + notes do
-  redis.call('HDEL', KEYS[4], ARGV[n])
-  redis.call('ZREM', KEYS[5], ARGV[n])
+local notes = tonumber(ARGV[2])
+for n = 3, 2 + notes do
+  redis.call('HDEL', KEYS[3], ARGV[n])
+  redis.call('ZREM', KEYS[4], ARGV[n])
 end
-for n = 4 + notes, #ARGV, 2 do
-  if redis.call('HEXISTS', KEYS[2], ARGV[n]) == 1 then redis.call('HSET', KEYS[2], ARGV[n], ARGV[n + 1]) end
+for n = 3 + notes, #ARGV, 2 do
+  if redis.call('HDEL', KEYS[2], ARGV[n]) == 1 then redis.call('HSET', KEYS[2], ARGV[n], ARGV[n + 1]) end
 end
 return 1`)
 

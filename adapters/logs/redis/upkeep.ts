@@ -71,8 +71,8 @@ export const eraseEntries = async (
     })
     const done = await connection.run(
       ERASE,
-      [keys.head, keys.entries, keys.snapshot, keys.notes, keys.noteKeys],
-      [toText(logId), erase.keepSnapshot === true ? "1" : "", String(noteKeys.length), ...noteKeys, ...written]
+      [keys.head, keys.entries, keys.notes, keys.noteKeys],
+      [toText(logId), String(noteKeys.length), ...noteKeys, ...written]
     )
     noteKeys = []
     const next = begin + entries.length

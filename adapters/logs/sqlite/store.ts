@@ -221,7 +221,7 @@ export const makeStore = (db: DatabaseSync) => {
         putState(key, found.head.due, to, found.head.control)
         return to
       }),
-    erase: (thread: ThreadKey, { from, keepSnapshot, noteKeys, to, tombstone }: Erase): void =>
+    erase: (thread: ThreadKey, { from, noteKeys, to, tombstone }: Erase): void =>
       writing(() => {
         const key = toKey(thread)
         for (const row of sql.entries.all(key, from - 1, Math.max(0, to - from + 1))) {
@@ -232,7 +232,6 @@ export const makeStore = (db: DatabaseSync) => {
           sql.replaceBody.run(body, entrySum(key, offset, toKey(entry.id), body), key, offset)
         }
         for (const note of noteKeys) sql.dropNote.run(key, toKey(note))
-        if (keepSnapshot !== true) sql.dropSnapshot.run(key)
       }),
     drop: (thread: ThreadKey, logId: string): void =>
       writing(() => {
