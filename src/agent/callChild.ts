@@ -26,6 +26,9 @@ import type { Values } from "./values.ts"
 /** Names the ids that are derived from a parent and a key. */
 const CHILD_NAMESPACE = "5f0c1b52-6c1e-5b7e-9d0a-3f1f0f6f2b11"
 
+/** Codes of faults that a store in trouble brings. */
+const NO_ANSWER = new Set(["STORE_UNAVAILABLE", "STORE_FULL"])
+
 interface Parent {
   readonly thread: ThreadKey
   readonly run: Id
@@ -58,27 +61,32 @@ const startChild = async (
   const { thread } = parent
   const run = v5(`${parent.run}/${key}`, CHILD_NAMESPACE)
   const writer = services.writers.get(thread)
+  const aborted = () => parent.signal.aborted
+  /** A run waits for the log, where people are told; and what they are told of was never sent. */
+  const submit = async (command: Parameters<typeof writer.submit>[0]) => {
+    for (;;) {
+      const outcome = await services.perform(writer.submit(command))
+      if (outcome.ok || aborted() || !NO_ANSWER.has(outcome.fault.code)) return outcome
+    }
+  }
   await parent.hold.gate()
-  const started = await services.perform(
-    writer.submit({
-      type: "start",
-      by: parent.by.id,
-      start: { id: run, agent: child.name, input, onBusy: "parallel" },
-      parent: { run: parent.run },
-      policy: child.policy,
-      digest: digestOf({ agent: child.name, input }),
-      principal: parent.by as unknown as Json
-    })
-  )
+  const started = await submit({
+    type: "start",
+    by: parent.by.id,
+    start: { id: run, agent: child.name, input, onBusy: "parallel" },
+    parent: { run: parent.run },
+    policy: child.policy,
+    digest: digestOf({ agent: child.name, input }),
+    principal: parent.by as unknown as Json
+  })
   if (!started.ok) {
     const { code, message } = started.fault
     throw code === "DUPLICATE_DIFFERENT" ? new ReplayDiverged(child.name) : new RunAborted(code, message)
   }
   const unknown = () => new OutcomeUnknown(child.name, `${parent.run}/${key}`)
-  const aborted = () => parent.signal.aborted
   const head = await services.perform(persist(services.log.head(thread), aborted))
   const epoch = (runOf(decodeControl(head.control), run)?.epoch ?? 0) + 1
-  const taken = await services.perform(writer.submit({ type: "take", run, epoch, parentEpoch: parent.epoch }))
+  const taken = await submit({ type: "take", run, epoch, parentEpoch: parent.epoch })
   // it ended under an earlier worker, whose parent did not hear of it
   if (!taken.ok || taken.answer.type !== "taken") throw unknown()
   // the child is ours from here on: wait for the log

@@ -69,8 +69,10 @@ export const makeRun = (parts: RunParts): Run => {
     const [name, , , options] = call
     // counted where the call is made: approvals come in any order
     const reserved = options?.key === undefined ? calls.keyOf("tool", name, undefined) : undefined
-    const perform = options?.approve === undefined ? allowedTool : approvedTool
-    return (await perform(reserved, ...(call as unknown as Parameters<Run["tool"]>))) as never
+    const plain = call as unknown as Parameters<Run["tool"]>
+    if (options?.approve === undefined) return (await allowedTool(reserved, ...plain)) as never
+    // one flight: between its approval and its beginning the call is under way, and does not wait
+    return (await parts.fly(() => approvedTool(reserved, ...plain))) as never
   }
 
   const allowedTool = async (

@@ -253,11 +253,12 @@ export const makeRecordedCalls = (options: {
       })
     },
     checkpoint: async (value) => {
-      values.assertFits(value, "the checkpoint")
       await hold.gate()
+      const saves = { value, counts: Object.fromEntries(counts) } satisfies Checkpoint
+      values.assertFits(saves, "the checkpoint")
       const n = Math.max(checkpoint, saved.at(-1) ?? 0) + 1
-      const { kept, notes } = await values.keep(run, checkpointValueKey(n), value)
-      const note = { key: checkpointKey(run, n), value: { ...kept, counts: Object.fromEntries(counts) } as Json }
+      const { kept, notes } = await values.keep(run, checkpointValueKey(n), saves)
+      const note = { key: checkpointKey(run, n), value: kept as Json }
       await commit("checkpoint", [{ type: "run.heartbeat", run, epoch }], [note, ...notes])
       saved.push(n)
       checkpoint = n
@@ -267,11 +268,12 @@ export const makeRecordedCalls = (options: {
       const kept = n === undefined ? undefined : earlier.get(checkpointKey(run, n))
       if (n === undefined || kept === undefined) return undefined
       checkpoint = n
-      const before = (kept as unknown as Checkpoint).counts
+      const read = await values.read(run, checkpointValueKey(n), kept as unknown as Kept, earlier)
+      const { counts: before, value } = read as unknown as Checkpoint
       for (const [base, count] of Object.entries(before)) counts.set(base, count)
       for (const key of left) if (isBefore(key, begunBefore(key), n, before)) left.delete(key)
       if (left.size === 0) options.onPassed()
-      return (await values.read(run, checkpointValueKey(n), kept as unknown as Kept, earlier)) ?? null
+      return value
     }
   }
 }

@@ -35,8 +35,10 @@ export type Ended = Kept | { readonly error: Failed }
 export interface Parked {
   readonly calls: readonly string[]
 }
-/** What `checkpoint/<run>/<n>` holds, besides its value. */
+/** The value that `checkpoint/<run>/<n>` keeps. */
 export interface Checkpoint {
+  readonly value: Json
+  /** How often calls were made by then, by what they are known by. */
   readonly counts: Readonly<Record<string, number>>
 }
 

@@ -290,12 +290,12 @@ export const follow = (options: {
               request,
               thread,
               fetchView,
+              createFold,
+              sinks,
               view: () => fold.view,
-              before: () => (closed ? undefined : before),
-              show: (page) => {
-                show(page)
-                tell()
-              }
+              before: () => !closed && before,
+              show,
+              tell
             }),
           (cause) => failure("OUTCOME_UNKNOWN", String(cause), true)
         ),

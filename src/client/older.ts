@@ -4,8 +4,10 @@
  * Loaded when somebody first scrolls back; what it shares with the rest of the client is handed in, so that bundlers
  * can keep it apart.
  */
+import type { Entry } from "../protocol/Entry.ts"
 import type { Failed } from "../protocol/Exchange.ts"
 import type { View, ViewPage } from "../protocol/View.ts"
+import type { createFold } from "../thread/fold.ts"
 import type { fetchView } from "./answers.ts"
 import type { Request } from "./http.ts"
 
@@ -14,10 +16,15 @@ interface OlderSource {
   readonly request: Request
   readonly thread: string
   readonly fetchView: typeof fetchView
+  readonly createFold: typeof createFold
+  /** Are called with every entry that the shown view takes in. */
+  readonly sinks: Set<(entry: Entry) => void>
   readonly view: () => View
-  /** The cursor of the next older page; `undefined` when there is none, or the thread is closed. */
-  readonly before: () => string | undefined
+  /** The cursor of the next older page; nothing when there is none, or the thread is closed. */
+  readonly before: () => string | undefined | false
   readonly show: (page: ViewPage) => void
+  /** Calls the listeners. */
+  readonly tell: () => void
 }
 
 /** Both lists, the shown one's items only once. */
@@ -29,20 +36,28 @@ const joined = <T extends { readonly id: string }>(older: readonly T[], shown: r
 /** Answers the fault of the request. What other pages were loaded meanwhile win. */
 export const loadOlder = async (source: OlderSource): Promise<{ readonly ok: true } | Failed> => {
   const cursor = source.before()
-  if (cursor === undefined) return { ok: true }
+  if (!cursor) return { ok: true }
+  // what comes while the page is under way may erase or replace what is in it
+  const entries: Entry[] = []
+  const keep = (entry: Entry) => void entries.push(entry)
+  source.sinks.add(keep)
   const answer = await source.fetchView(source.request, source.thread, `?before=${encodeURIComponent(cursor)}`)
+  source.sinks.delete(keep)
   if (!answer.ok) return answer
   // Taken anew or loaded twice meanwhile: this page is of no use any more.
   if (source.before() !== cursor) return { ok: true }
   const { page } = answer
   const view = source.view()
+  const older = source.createFold(page.view)
+  for (const entry of entries) if (entry.offset > page.view.offset) older.apply(entry)
   source.show({
     ...page,
     view: {
       ...view,
-      messages: joined(page.view.messages, view.messages),
-      runs: joined(page.view.runs, view.runs)
+      messages: joined(older.view.messages, view.messages),
+      runs: joined(older.view.runs, view.runs)
     }
   })
+  source.tell()
   return { ok: true }
 }

@@ -391,6 +391,27 @@ describe("input, choice and client tools", () => {
       assert.strictEqual(yield* text(world), "[pick ok]")
     })
   )
+  it.effect("a call that was approved runs while another still waits, also where nothing is held", () =>
+    Effect.gen(function* () {
+      const did: string[] = []
+      const act = (run: Run, key: string) => run.tool(key, {}, () => void did.push(key), { approve: true })
+      const world = yield* makeBackends([
+        agentOf("a", async (run) => void (await Promise.all([act(run, "one"), act(run, "two")])), {
+          holdFor: "0 seconds"
+        })
+      ])
+      yield* world.start("r", "a")
+      yield* ended(yield* world.work(world.second))
+      for (const key of ["two", "one"]) {
+        const ask = (yield* world.view()).asks.find(({ name }) => name === key)!
+        yield* world.interrupt(answerOf({ ask: ask.id, digest: ask.digest! }, { type: "approved" }))
+        yield* ended(yield* world.work(world.first))
+        assert.strictEqual(did.at(-1), key)
+      }
+      assert.deepStrictEqual(did, ["two", "one"])
+      assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed" }])
+    })
+  )
   it.effect("several are open at once; each answer is kept, and the run goes on when it has what it needs", () =>
     Effect.gen(function* () {
       const world = yield* makeBackends([

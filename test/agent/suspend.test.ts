@@ -344,6 +344,33 @@ describe("checkpoints", () => {
   )
 })
 
+describe("a checkpoint after many calls with keys of their own", () => {
+  it.effect("is kept like any value, however many they are", () =>
+    Effect.gen(function* () {
+      let did = 0
+      const key = (n: number) => `row ${n} of the table with the long name`
+      const world = yield* makeBackends([
+        agentOf(
+          "a",
+          async (run) => {
+            if ((await run.resumedFrom()) === undefined) {
+              for (let n = 0; n < 1_000; n++) await run.step("row", () => ++did, { key: key(n) })
+              await run.checkpoint("done")
+            }
+            return [await valueOf(run, "n"), await run.step("row", () => ++did, { key: key(1_000) })]
+          },
+          numbers
+        )
+      ])
+      yield* world.start("r", "a")
+      yield* ended(yield* world.work(world.second), 60_000)
+      yield* answerNext(world, 9)
+      yield* ended(yield* world.work(world.first))
+      assert.deepStrictEqual(world.outcomes("r"), [{ type: "completed", result: [9, 1_001] }])
+    })
+  )
+})
+
 describe("a steer for after the run", () => {
   it.effect("is posted as a message of who sent it when the run completes, and told as applied", () =>
     Effect.gen(function* () {

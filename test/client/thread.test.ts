@@ -281,11 +281,13 @@ describe("following a thread", () => {
         ] as Entry["events"]
     )
     for (const events of messages) backend.append("t1", events)
+    let meanwhile = () => {}
     backend.intercept = ({ path, query }) => {
       if (!path.endsWith("/view")) return undefined
       const { entries, logId } = backend.log("t1")
       const view = { ...viewOf(entries), logId }
       const older = query.get("before") !== null
+      if (older) meanwhile()
       return {
         body: {
           view: { ...view, messages: older ? view.messages.slice(0, 2) : view.messages.slice(2) },
@@ -297,8 +299,12 @@ describe("following a thread", () => {
     await clock.advance(100)
     expect(thread.state.hasOlder).toBe(true)
     expect(thread.view.messages).toHaveLength(1)
+    // after the page was made, before it is shown
+    meanwhile = () => say("t1", [{ type: "content.erased", offsets: [[1, 1]] }])
     expect(await thread.older()).toEqual({ ok: true })
     expect(thread.view.messages.map((message) => message.id)).toEqual(["m-a", "m-b", "m-c"])
+    const texts = thread.view.messages.flatMap(({ parts }) => parts.map((part) => part.type === "text" && part.text))
+    expect(texts).toEqual(["", "b", "c"])
     expect(thread.state.hasOlder).toBe(false)
     say("t1", runEvents.begin("r1"))
     expect(thread.view.messages).toHaveLength(4)

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import {
   begin,
   delta,
@@ -23,7 +25,13 @@ const idleWorld = Effect.fnUntraced(function* () {
   const line = yield* begin(world.writer, "r")
   line.offer([textStart("r")], 100)
   yield* flush
-  return { ...world, line, calls: own!.calls, heads: () => own!.calls.filter((call) => call === "head").length }
+  return {
+    ...world,
+    line,
+    own: own!,
+    calls: own!.calls,
+    heads: () => own!.calls.filter((call) => call === "head").length
+  }
 })
 
 describe("while a run says nothing", () => {
@@ -69,6 +77,40 @@ describe("while a run says nothing", () => {
         yield* pass(100, 50)
       }
       assert.strictEqual(heads(), before)
+    })
+  )
+  it.effect("its end is told when its frame is out, also while another run never pauses", () =>
+    Effect.gen(function* () {
+      const { line, own, sent, writer } = yield* idleWorld()
+      const other = yield* begin(writer, "other")
+      own.lag = 10
+      const talking = yield* Effect.forkChild(
+        Effect.forever(
+          Effect.andThen(
+            Effect.sync(() => other.offer([{ type: "run.heartbeat", run: "other", epoch: 1 }], 100)),
+            Effect.sleep(3)
+          )
+        )
+      )
+      const ending = yield* Effect.forkChild(
+        Effect.promise(async () => {
+          await line.commit([finished("r")])
+          await writer.settled()
+          return sent.some(({ frame }) => frame.includes("run.finished"))
+        })
+      )
+      yield* pass(200, 1)
+      assert.deepStrictEqual(ending.pollUnsafe(), Exit.succeed(true))
+      yield* Fiber.interrupt(talking)
+    })
+  )
+  it.effect("its writer is the same when it is asked for again, however many threads come meanwhile", () =>
+    Effect.gen(function* () {
+      const { writer, writers } = yield* makeWorld()
+      for (let n = 0; n < 5_000; n++) {
+        writers.get(`main/other-${n}`)
+        if (n % 400 === 0) assert.strictEqual(writers.get(writer.thread), writer)
+      }
     })
   )
   it.effect("nothing is read or sent any more once no run is worked on", () =>

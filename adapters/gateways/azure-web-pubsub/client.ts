@@ -33,7 +33,7 @@ export const azureWebPubSubClient = (options: AzureWebPubSubClientOptions = {}):
         state = "open"
         handlers.onOpen()
       },
-      onFrame: (_group, text) => handlers.onFrame(text),
+      onFrame: handlers.onFrame,
       onAlive: handlers.onAlive,
       onEnded: (message) => {
         if (state !== "open" || !socket.recover()) return close(message)

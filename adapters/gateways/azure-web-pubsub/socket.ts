@@ -14,7 +14,7 @@ import type { Json } from "../../../src/protocol/Json.ts"
 export interface SocketHandlers {
   /** Messages arrive from now on; again after `recover`. */
   readonly onConnected: () => void
-  readonly onFrame: (group: string, text: string) => void
+  readonly onFrame: (text: string, group: string) => void
   /** Anything at all arrived. */
   readonly onAlive: () => void
   /** The socket is gone, or could not be opened. */
@@ -86,7 +86,7 @@ export const openSocket = (url: string, handlers: SocketHandlers): Socket => {
     if (sequenceId! <= lastSequence) return
     lastSequence = sequenceId ?? lastSequence
     if (closed || fromUserId !== undefined || dataType !== "text" || typeof data !== "string") return
-    handlers.onFrame(group, data)
+    handlers.onFrame(data, group)
   })
   client.on("disconnected", ({ message }) => void (goodbye = message?.message))
   client.on("stopped", () => end(goodbye ?? "cut"))

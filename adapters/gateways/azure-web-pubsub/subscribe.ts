@@ -94,7 +94,7 @@ const open = async (
         let recovering = false
         const mine = openSocket(url, {
           onConnected: () => void onConnected(),
-          onFrame: handlers.onFrame,
+          onFrame: (frame, group) => handlers.onFrame(group, frame),
           onAlive: () => void (lastSign = Date.now()),
           onEnded: (message) => {
             if (mine !== socket || closed) return
