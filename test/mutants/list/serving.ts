@@ -5,9 +5,26 @@ const ACCESS = "test/security/access.test.ts"
 const TOKENS = "test/security/tokens.test.ts"
 const ROUTES = "test/server/routes.test.ts"
 const WEBHOOKS = "test/adapters/gateways/azure-upstream.test.ts"
+const RETENTION = "test/security/retention.test.ts"
 const WS = "test/adapters/gateways/ws.test.ts"
 
 export const serving: readonly Mutant[] = [
+  {
+    name: "saves a view that has words which are being erased",
+    rule: "ENTRY-3",
+    file: "src/writer/readView.ts",
+    find: "if (uncleared.length === 0 && (",
+    replace: "if ((",
+    tests: [RETENTION]
+  },
+  {
+    name: "erases what was trimmed without taking it out of the view",
+    rule: "ENTRY-3",
+    file: "src/server/erase.ts",
+    find: "for (const [from, to] of seen.uncleared) view =",
+    replace: "for (const [from, to] of seen.uncleared.slice(1)) view =",
+    tests: [RETENTION]
+  },
   {
     name: "does not ask who may read when it hands out entries",
     rule: "SECURITY-2",

@@ -30,6 +30,22 @@ export const writing: readonly Mutant[] = [
     tests: [PUBLISH]
   },
   {
+    name: "believes notes that it found before it knew the history",
+    rule: "INTERRUPTS-1",
+    file: "src/writer/ThreadWriter.ts",
+    find: "history === undefined ? notes.size > 0 : head!.logId !== history",
+    replace: "history !== undefined && head!.logId !== history",
+    tests: [CONFLICT]
+  },
+  {
+    name: "keeps what it knows of notes when the history is another",
+    rule: "INTERRUPTS-1",
+    file: "src/writer/ThreadWriter.ts",
+    find: "    if (next.logId !== head?.logId) asked.clear()\n",
+    replace: "",
+    tests: [CONFLICT]
+  },
+  {
     name: "acknowledges before the append is durable",
     rule: "MODEL-3",
     file: "src/writer/ThreadWriter.ts",
