@@ -48,8 +48,11 @@ export const loadOlder = async (source: OlderSource): Promise<{ readonly ok: tru
   if (source.before() !== cursor) return { ok: true }
   const { page } = answer
   const view = source.view()
+  const since = entries.filter(({ offset }) => offset > page.view.offset)
+  // the view was taken anew, past entries that nobody saw: this page may be older than what erased it
+  if (view.logId !== page.view.logId || since.length < view.offset - page.view.offset) return loadOlder(source)
   const older = source.createFold(page.view)
-  for (const entry of entries) if (entry.offset > page.view.offset) older.apply(entry)
+  for (const entry of since) older.apply(entry)
   source.show({
     ...page,
     view: {

@@ -54,25 +54,31 @@ export const erase = (
       const { answer, digest, offset } = value as unknown as Recorded
       return { key: erasedKey(key), value: { answer, digest, offset } as never }
     })
+    // asked before anything is appended; what is deleted is listed after it, when nothing more comes
+    if (services.blobs === undefined && (yield* orFault(recordedBy(log, thread, found.runs))).some(isInBlob))
+      return yield* Effect.fail(noBlobs)
     const about = { from, to, runs: [...found.runs], ...(by && { by }), ...(reason && { reason }) }
     let offset = 0
     for (let at = 0; at === 0 || at < kept.length; at += NOTES_PER_APPEND) {
       const part = { ...about, type: "erase", kept: kept.slice(at, at + NOTES_PER_APPEND) } as const
       offset = (yield* command(services, thread, part)).offset
     }
-    const noteKeys = found.interrupts.map(({ key }) => key)
-    for (const run of found.runs)
-      for (const kind of WORKING_NOTES)
-        for (const { key, value } of yield* orFault(log.notes(thread, `${kind}/${run}/`))) {
-          noteKeys.push(key)
-          if (services.blobs === undefined && "blob" in Object(value)) return yield* Effect.fail(noBlobs)
-        }
-    yield* orFault(log.saveSnapshot(thread, snapshotOf(yield* orFault(clearedView(log, thread)))))
+    const working = yield* orFault(recordedBy(log, thread, found.runs))
+    const noteKeys = [...found.interrupts, ...working].map(({ key }) => key)
+    const view = yield* orFault(clearedView(log, thread, { ...found, range: [from, to] }))
+    yield* orFault(log.saveSnapshot(thread, snapshotOf(view)))
     for (const run of found.runs) yield* eraseBlobs(services, thread, run)
     yield* orFault(log.erase(thread, { from: Math.max(from, found.firstOffset), to, noteKeys, tombstone }))
     return { ok: true, offset } as const
   })
 
+/** The working notes of these runs. */
+const recordedBy = Effect.fnUntraced(function* (log: ThreadLogService, thread: ThreadKey, runs: ReadonlySet<Id>) {
+  const notes: Note[] = []
+  for (const run of runs) for (const kind of WORKING_NOTES) notes.push(...(yield* log.notes(thread, `${kind}/${run}/`)))
+  return notes
+})
+const isInBlob = ({ value }: Note) => "blob" in Object(value)
 const noBlobs = fault("INTERNAL", "results are in a blob store that this backend was not given: pass `blobs`")
 
 const eraseBlobs = ({ blobs }: ServerServices, thread: ThreadKey, run: Id): Effect.Effect<void, Fault> =>
@@ -169,22 +175,35 @@ const eachEntry = Effect.fnUntraced(function* (
  * The view without anything that is erased so far, by whomever, whether its entries are overwritten yet or not.
  *
  * Of trimmed entries only the snapshot is left, which cannot be folded anew without their words: they are taken out
- * of it. Where that is gone, too, of what the log still has.
+ * of it. Where that is gone, too, of what the log still has. `mine`: what is erased now, as it was found at first.
  */
-const clearedView = (log: ThreadLogService, thread: ThreadKey): Effect.Effect<View, LogError> =>
+const clearedView = (
+  log: ThreadLogService,
+  thread: ThreadKey,
+  mine: Touched & { readonly range: OffsetRange }
+): Effect.Effect<View, LogError> =>
   Effect.gen(function* () {
     const firstOffset = yield* firstKept(log, thread)
     if (firstOffset === 1) return yield* foldWithout(log, thread, 1)
+    const before = yield* log.snapshot(thread)
     const seen = yield* Effect.catch(
       readView(log, thread),
       orIfExpired(() => Effect.undefined)
     )
     if (seen === undefined) return yield* foldWithout(log, thread, firstOffset)
     let { view } = seen
-    for (const [from, to] of seen.uncleared) view = scrub(view, yield* whatIsThere(log, thread, from, to), from, to)
-    return view
+    for (const [from, to] of seen.uncleared) {
+      const there = yield* whatIsThere(log, thread, from, to)
+      const found = from === mine.range[0] && to === mine.range[1] ? [there, mine] : [there]
+      const docs = new Set(found.flatMap((touched) => [...touched.docs]))
+      const runs = new Set(found.flatMap((touched) => [...touched.runs]))
+      view = scrub(view, { docs, runs }, from, to)
+    }
+    // who erases at the same time saves first and overwrites then: what was there may not have been found
+    const after = yield* log.snapshot(thread)
+    return after?.offset === before?.offset ? view : yield* clearedView(log, thread, mine)
     // trimmed while it was read
-  }).pipe(Effect.catch(orIfExpired(() => clearedView(log, thread))))
+  }).pipe(Effect.catch(orIfExpired(() => clearedView(log, thread, mine))))
 
 /** Folds the entries from `first` on as they will be once everything that is erased is overwritten. */
 const foldWithout = Effect.fnUntraced(function* (log: ThreadLogService, thread: ThreadKey, first: number) {

@@ -107,7 +107,7 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   const storeNow = () => (lastAt = Math.max(lastAt, Math.floor(told + (now() - headSeenAt))))
 
   const setHead = (next: Head, appended?: Control) => {
-    if (next.logId !== head?.logId) asked.clear()
+    if (head !== undefined && next.logId !== head.logId) asked.clear()
     if (appended !== undefined) control = appended
     else if (head?.tag !== next.tag || head.logId !== next.logId) control = decodeControl(next.control)
     head = next
@@ -144,9 +144,8 @@ export const makeThreadWriter = (thread: ThreadKey, services: WriterServices): T
   const loop: Effect.Effect<void> = Effect.gen(function* () {
     // a person's command does not wait for a turn
     while (hasWork()) {
-      const before = settling.splice(0)
       yield* pending.outside() ? guarded : inTurn
-      settle(before)
+      settle(settling.splice(0))
     }
   })
   const settle = (waiters: readonly (() => void)[]) => {

@@ -115,6 +115,32 @@ describe("a log that is replaced while a command about a run that ended is decid
   it.effect("after it lost twice, says so, too", () => replacedAt("knock", 2))
 })
 
+describe("a command about a run that ended, in a process that knows nothing of the thread", () => {
+  it.effect("is decided by what is recorded, however the answers of the store cross", () =>
+    Effect.gen(function* () {
+      const { plain, recording, writer } = yield* makeWorld()
+      const line = yield* begin(writer, "r")
+      yield* Effect.promise(() => line.commit([finished("r")]))
+      const slow = ["run/r", "interrupt/c", "head"]
+      for (const last of slow) {
+        const after = (what: string) => Effect.sleep(what === last ? 60 : what === "head" ? 30 : 0)
+        const others = yield* processOn({
+          log: {
+            ...plain,
+            head: (...args) => Effect.andThen(after("head"), plain.head(...args)),
+            note: (thread, key) => Effect.andThen(after(key.replace(/-.*/, "")), plain.note(thread, key))
+          },
+          gateway: recording.gateway
+        })
+        const told = yield* Effect.forkChild(others.get(THREAD).submit(cancelOf("r", `c-${last}`)))
+        yield* pass(1_000)
+        const outcome = yield* Fiber.join(told)
+        assert.include(JSON.stringify(outcome), "RUN_TERMINAL", last)
+      }
+    })
+  )
+})
+
 describe("a conflict", () => {
   it.effect("shows a worker the cancel that came in between, and what it had to say is appended after it", () =>
     Effect.gen(function* () {

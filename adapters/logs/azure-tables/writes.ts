@@ -124,6 +124,8 @@ export const eraseEntries = async (
 ): Promise<void> => {
   const partitionKey = partitionOf(thread)
   const { generation } = await readRecord(table, signal, "erase", thread, () => now)
+  // first: which notes belong to these entries can be told as long as they are whole
+  await table.removeAll(signal, partitionKey, [...new Set(noteKeys.map((key) => noteKey(generation, key)))])
   const batch = batches(table, signal)
   for await (const page of table.pages(
     signal,
@@ -140,7 +142,6 @@ export const eraseEntries = async (
     }
   }
   await batch.submit()
-  await table.removeAll(signal, partitionKey, [...new Set(noteKeys.map((key) => noteKey(generation, key)))])
 }
 
 /** The next generation begins when the head is replaced; everything before it is deleted afterwards. */

@@ -21,8 +21,8 @@ export const serving: readonly Mutant[] = [
     name: "erases what was trimmed without taking it out of the view",
     rule: "ENTRY-3",
     file: "src/server/erase.ts",
-    find: "for (const [from, to] of seen.uncleared) view =",
-    replace: "for (const [from, to] of seen.uncleared.slice(1)) view =",
+    find: "for (const [from, to] of seen.uncleared) {",
+    replace: "for (const [from, to] of seen.uncleared.slice(1)) {",
     tests: [RETENTION]
   },
   {

@@ -41,7 +41,7 @@ export const writing: readonly Mutant[] = [
     name: "keeps what it knows of notes when the history is another",
     rule: "INTERRUPTS-1",
     file: "src/writer/ThreadWriter.ts",
-    find: "    if (next.logId !== head?.logId) asked.clear()\n",
+    find: "    if (head !== undefined && next.logId !== head.logId) asked.clear()\n",
     replace: "",
     tests: [CONFLICT]
   },
