@@ -7,6 +7,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { capabilities as azure } from "../adapters/gateways/azure-web-pubsub/capabilities.ts"
+import { capabilities as sse } from "../adapters/gateways/sse/capabilities.ts"
 import { capabilities as ws } from "../adapters/gateways/ws/capabilities.ts"
 import { FAULTS } from "../src/protocol/Fault.ts"
 import { faultTable } from "../test/faults/table.ts"
@@ -14,7 +15,7 @@ import { inputTables } from "../test/inputs/table.ts"
 import type { GatewayCapabilities } from "../src/ports/GatewayCapabilities.ts"
 import { mutants } from "../test/mutants/mutants.ts"
 
-const gateways: Readonly<Record<string, GatewayCapabilities>> = { "azure-web-pubsub": azure, ws }
+const gateways: Readonly<Record<string, GatewayCapabilities>> = { "azure-web-pubsub": azure, ws, sse }
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
   [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")

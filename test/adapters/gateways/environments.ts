@@ -1,4 +1,4 @@
-/** Both gateways with everything around them, for conformance and for their own tests: real SDKs, sockets, webhooks. */
+/** The gateways with everything around them, for conformance and for their own tests: real SDKs, sockets, webhooks. */
 import * as http from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Cause from "effect/Cause"
@@ -9,6 +9,9 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { azureWebPubSubClient } from "../../../adapters/gateways/azure-web-pubsub/client.ts"
 import { azureWebPubSub, type AzureKeyOptions } from "../../../adapters/gateways/azure-web-pubsub/server.ts"
+import { sseClient, type SseClientOptions } from "../../../adapters/gateways/sse/client.ts"
+import { startSseGateway, type SseGateway, type SseGatewayOptions } from "../../../adapters/gateways/sse/gateway.ts"
+import { sseGateway } from "../../../adapters/gateways/sse/server.ts"
 import { wsClient } from "../../../adapters/gateways/ws/client.ts"
 import { startWsGateway, type WsGateway, type WsGatewayOptions } from "../../../adapters/gateways/ws/gateway.ts"
 import { wsGateway } from "../../../adapters/gateways/ws/server.ts"
@@ -128,6 +131,30 @@ export const startWs = async (options: Partial<WsGatewayOptions> = {}): Promise<
       await Promise.all([own.close(), foreign.close()])
       await service.close()
       await backend.close()
+    }
+  }
+}
+
+export const SSE_KEY = "another key of the tests, thirty-two characters"
+
+export const startSse = async (
+  options: Partial<SseGatewayOptions> = {},
+  clientOptions: SseClientOptions = {}
+): Promise<RunningEnv<SseGateway>> => {
+  const service = await startSseGateway({ key: SSE_KEY, ...options })
+  const own = await build(sseGateway({ url: service.url, key: SSE_KEY }))
+  const foreign = await build(sseGateway({ url: service.url, key: "another".repeat(6) }))
+  return {
+    service,
+    gateway: own.gateway,
+    foreign: foreign.gateway,
+    client: sseClient(clientOptions),
+    onUpstream: () => {},
+    calls: [],
+    cut: service.cut,
+    close: async () => {
+      await Promise.all([own.close(), foreign.close()])
+      await service.close()
     }
   }
 }
