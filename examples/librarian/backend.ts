@@ -3,6 +3,7 @@
  */
 import { createBackend } from "throughline"
 import { azureWebPubSub } from "throughline/adapters/gateways/azure-web-pubsub"
+import { sseGateway } from "throughline/adapters/gateways/sse"
 import { wsGateway } from "throughline/adapters/gateways/ws"
 import { sqliteLog } from "throughline/adapters/logs/sqlite"
 import { sqliteQueue } from "throughline/adapters/queues/sqlite"
@@ -10,10 +11,16 @@ import type { createLibrarian } from "./agent.ts"
 import type { GatewaySettings, StackSettings } from "./parent.ts"
 import { hasToken } from "./token.ts"
 
-const gatewayOf = (gateway: GatewaySettings) =>
-  gateway.name === "ws"
-    ? wsGateway({ url: gateway.url, key: gateway.key })
-    : azureWebPubSub({ connectionString: gateway.connectionString, hub: gateway.hub, upstreamKey: gateway.upstreamKey })
+const gatewayOf = (gateway: GatewaySettings) => {
+  switch (gateway.name) {
+    case "azure-web-pubsub":
+      return azureWebPubSub(gateway)
+    case "ws":
+      return wsGateway(gateway)
+    case "sse":
+      return sseGateway(gateway)
+  }
+}
 
 /** One person uses it: whoever has this start's token, from the terminal or in the page's cookie. */
 export const librarianBackend = (

@@ -14,7 +14,7 @@ export type GatewaySettings =
       readonly hub: string
       readonly upstreamKey: string
     }
-  | { readonly name: "ws"; readonly url: string; readonly key: string }
+  | { readonly name: "ws" | "sse"; readonly url: string; readonly key: string }
 
 /** What every process of the stack is told. */
 export interface StackSettings {

@@ -25,10 +25,11 @@ await runChild(parent, async () => {
   const library = await openLibrary(settings.docs)
   const gateway = await parent.gateway
   const backend = librarianBackend(settings, gateway, createLibrarian({ library }))
-  const socket = gateway.name === "ws" ? gateway.url : endpointOf(gateway.connectionString)
+  const at = gateway.name === "azure-web-pubsub" ? endpointOf(gateway.connectionString) : gateway.url
+  const connectsTo = gateway.name === "sse" ? at : at.replace(/^http/, "ws")
   const [site] = await Promise.all([
     settings.page
-      ? (await import("./site.ts")).createSite({ library, token: settings.token, url: server.url, socket })
+      ? (await import("./site.ts")).createSite({ library, token: settings.token, url: server.url, connectsTo })
       : nothing,
     backend.ready()
   ])

@@ -18,15 +18,15 @@ export interface SiteOptions {
   readonly token: string
   /** Where the server listens, `http://127.0.0.1:PORT`. */
   readonly url: string
-  /** Where the gateway is. */
-  readonly socket: string
+  /** What the page may connect to besides: where the gateway is. */
+  readonly connectsTo: string
 }
 type Site = (request: Request) => Promise<Response>
 
 const SUGGESTIONS = 5
 
 /** Rejects when the page cannot be bundled. */
-export const createSite = async ({ library, token, url, socket }: SiteOptions): Promise<Site> => {
+export const createSite = async ({ library, token, url, connectsTo }: SiteOptions): Promise<Site> => {
   const folder = new URL("./page/", import.meta.url)
   const [script, html, css, asks, icon] = await Promise.all([
     bundle(fileURLToPath(new URL("main.tsx", folder))),
@@ -37,7 +37,7 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
   ])
   const { port, host } = new URL(url)
   const hosts = new Set([host, `localhost:${port}`])
-  const sockets = socket === "" ? "" : ` ${socket.replace(/^http/, "ws").replace(/\/$/, "")}`
+  const gateway = connectsTo === "" ? "" : ` ${connectsTo.replace(/\/$/, "")}`
   const headers = (type: string, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
     "content-type": type,
     "cache-control": "no-store",
@@ -45,7 +45,7 @@ export const createSite = async ({ library, token, url, socket }: SiteOptions): 
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "content-security-policy": `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'${sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'`,
+    "content-security-policy": `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'${gateway}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'`,
     ...more
   })
   const text = (body: string, type: string, more?: Readonly<Record<string, string>>): Response =>

@@ -3,6 +3,7 @@
  */
 import { randomUUID } from "node:crypto"
 import { azureWebPubSubClient } from "throughline/adapters/gateways/azure-web-pubsub/client"
+import { sseClient } from "throughline/adapters/gateways/sse/client"
 import { wsClient } from "throughline/adapters/gateways/ws/client"
 import { openThread } from "throughline/client"
 import type { Thread } from "throughline/client"
@@ -63,7 +64,7 @@ const conversation = async (
   const thread = openThread({
     endpoint: `${stack.url}api`,
     thread: randomUUID(),
-    gateways: [azureWebPubSubClient(), wsClient()],
+    gateways: [azureWebPubSubClient(), wsClient(), sseClient()],
     token: () => stack.token
   })
   try {

@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import type { StackOptions } from "./stack.ts"
 
 const USAGE = `throughline start [options]     the librarian: gateway, server and worker on this machine, and a page to ask it
   --docs DIR                    Markdown to answer from; default: this project's own documents
@@ -14,7 +15,7 @@ const USAGE = `throughline start [options]     the librarian: gateway, server an
   --depth all                   with --ask: read every section that fits, not only the best ones
   --json                        with --ask: one protocol event per line, as on the wire
   --approve, --deny             with --ask: answer so whatever the run asks; without, it asks in the terminal
-  --gateway NAME                azure-web-pubsub (default, over its emulator) or ws
+  --gateway NAME                azure-web-pubsub (default, over its emulator), ws or sse
   --port N                      of the page; default: any free port
   --data DIR                    keep the conversations there; default: a temporary folder
 
@@ -36,6 +37,8 @@ const version = (): string =>
     }
   ).version
 
+const GATEWAYS: readonly StackOptions["gateway"][] = ["azure-web-pubsub", "ws", "sse"]
+
 const readStart = (args: readonly string[]) => {
   const { values } = parseArgs({
     args: [...args],
@@ -52,9 +55,8 @@ const readStart = (args: readonly string[]) => {
       help: { type: "boolean", short: "h" }
     }
   })
-  const gateway = values.gateway ?? "azure-web-pubsub"
-  if (gateway !== "azure-web-pubsub" && gateway !== "ws")
-    return refuse(`--gateway knows azure-web-pubsub and ws, not “${gateway}”.`)
+  const gateway = GATEWAYS.find((name) => name === (values.gateway ?? GATEWAYS[0]))
+  if (gateway === undefined) return refuse(`--gateway knows ${GATEWAYS.join(", ")}, not “${values.gateway}”.`)
   const port = values.port ?? "0"
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     return refuse(`--port must be a number from 0 to 65535, not “${port}”.`)
@@ -76,7 +78,7 @@ const readStart = (args: readonly string[]) => {
       ...(decision === undefined ? {} : { decision })
     },
     stack: {
-      gateway: gateway as "azure-web-pubsub" | "ws",
+      gateway,
       port: Number(port),
       page: values.ask === undefined,
       docs: values.docs ?? fileURLToPath(new URL(".", import.meta.resolve("throughline/package.json"))),

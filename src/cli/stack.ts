@@ -12,11 +12,11 @@ import { join, resolve } from "node:path"
 import { startChild } from "./child.ts"
 import type { Child } from "./child.ts"
 import { entry } from "./entry.ts"
-import type { FromWsGateway, ToWsGateway } from "./wsGateway.ts"
+import type { FromGateway, OwnGateway, ToGateway } from "./gatewayProcess.ts"
 
 export interface StackOptions {
   readonly docs: string
-  readonly gateway: "azure-web-pubsub" | "ws"
+  readonly gateway: "azure-web-pubsub" | OwnGateway
   /** Of the page; 0 for any free one. */
   readonly port: number
   /** Where the conversations are kept; a temporary folder, deleted at the end, when absent. */
@@ -83,7 +83,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     const token = secret()
     const upstreamKey = secret()
     const settings = { docs, file: join(data, "throughline.sqlite"), port: options.port, token, page: options.page }
-    const gateway = options.gateway === "ws" ? startWs(add) : startEmulator(add)
+    const gateway = options.gateway === "azure-web-pubsub" ? startEmulator(add) : startOwn(add, options.gateway)
     const processes = [
       add(
         startChild<ToProcess, FromProcess>({ name: "The server", file: server, channel: "ipc", stop: { type: "stop" } })
@@ -164,30 +164,30 @@ const startEmulator = (add: Add): StackGateway => {
   }
 }
 
-const startWs = (add: Add): StackGateway => {
+const startOwn = (add: Add, name: OwnGateway): StackGateway => {
   const child = add(
-    startChild<ToWsGateway, FromWsGateway>({
+    startChild<ToGateway, FromGateway>({
       name: "The gateway",
-      file: entry("./wsGateway"),
+      file: entry("./gatewayProcess"),
       channel: "ipc",
       stop: { type: "stop" }
     })
   )
   const key = secret()
-  child.send({ type: "start", key })
-  const next = async (type: "listening" | "done"): Promise<FromWsGateway> => {
-    const message = await child.next((one): one is FromWsGateway => one.type === type || one.type === "failed")
+  child.send({ type: "start", name, key })
+  const next = async (type: "listening" | "done"): Promise<FromGateway> => {
+    const message = await child.next((one): one is FromGateway => one.type === type || one.type === "failed")
     if (message.type === "failed") throw new Error(message.message)
     return message
   }
-  const command = async (wanted: ToWsGateway): Promise<void> => {
+  const command = async (wanted: ToGateway): Promise<void> => {
     child.send(wanted)
     await next("done")
   }
   return {
     pid: child.pid,
     open: next("listening").then((message) => ({
-      name: "ws",
+      name,
       url: message.type === "listening" ? message.url : "",
       key
     })),

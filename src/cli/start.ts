@@ -23,7 +23,7 @@ export const start = async (options: StackOptions): Promise<number> => {
     return 0
   }
   process.stdout.write(
-    `The librarian is ready.\n\n  Page      ${first.url}\n  Reads     ${options.docs}\n  Gateway   ${options.gateway}${options.gateway === "ws" ? "" : ", on its emulator"}\n  Log       ${first.file}${options.data === undefined ? ", gone when you stop" : ""}\n\nCtrl-C stops it.\n`
+    `The librarian is ready.\n\n  Page      ${first.url}\n  Reads     ${options.docs}\n  Gateway   ${options.gateway}${options.gateway === "azure-web-pubsub" ? ", on its emulator" : ""}\n  Log       ${first.file}${options.data === undefined ? ", gone when you stop" : ""}\n\nCtrl-C stops it.\n`
   )
   const end = await Promise.race([first.failed, stopped.promise])
   await first.close()

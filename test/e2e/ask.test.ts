@@ -11,7 +11,7 @@ const eventsOf = (out: string): KnownEvent[] =>
     .split("\n")
     .map((line) => JSON.parse(line) as KnownEvent)
 
-describe.each(["azure-web-pubsub", "ws"])("--ask over %s", (gateway) => {
+describe.each(["azure-web-pubsub", "ws", "sse"])("--ask over %s", (gateway) => {
   it("prints the run as people read it, and exits 0", async () => {
     const asked = command(
       "start",

@@ -15,7 +15,7 @@ describe("the command", () => {
     [["start", "--nonsense"], "--nonsense"],
     [["start", "--port", "99999"], "--port must be a number from 0 to 65535, not “99999”."],
     [["start", "--port", "8x"], "--port must be a number"],
-    [["start", "--gateway", "pigeon"], "--gateway knows azure-web-pubsub and ws, not “pigeon”."],
+    [["start", "--gateway", "pigeon"], "--gateway knows azure-web-pubsub, ws, sse, not “pigeon”."],
     [["start", "--json"], "--json goes with --ask."],
     [["start", "--ask", " "], "--ask needs a question."],
     [["start", "surplus"], "surplus"],

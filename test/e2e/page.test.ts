@@ -212,10 +212,10 @@ describeInBrowser("the page", () => {
     TIMEOUT
   )
 
-  it.each(["azure-web-pubsub", "ws"] as const)(
+  it.each(["azure-web-pubsub", "ws", "sse"] as const)(
     "loses nothing when its connection is lost in the middle of a run, over %s",
     async (gateway) => {
-      const own = gateway === "ws" ? stackOf("ws") : undefined
+      const own = gateway === "azure-web-pubsub" ? undefined : stackOf(gateway)
       if (own !== undefined) onTestFinished(own.cleanup)
       const used = (await own?.stack) ?? stack
       const page = await open({ stack: used, quiet: false })
@@ -372,7 +372,7 @@ describeInBrowser("the page", () => {
 
 /** The stack with the tests' documents. */
 const stackOf = (
-  gateway: "azure-web-pubsub" | "ws"
+  gateway: "azure-web-pubsub" | "ws" | "sse"
 ): { readonly stack: Promise<Stack>; readonly cleanup: () => Promise<void> } => {
   const folder = writeFolder(documents)
   const stack = folder.then((docs) => startStack({ docs, gateway, port: 0, page: true }))

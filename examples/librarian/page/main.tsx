@@ -3,6 +3,7 @@
  */
 import { createRoot } from "react-dom/client"
 import { azureWebPubSubClient } from "throughline/adapters/gateways/azure-web-pubsub/client"
+import { sseClient } from "throughline/adapters/gateways/sse/client"
 import { wsClient } from "throughline/adapters/gateways/ws/client"
 import { openThread } from "throughline/client"
 import { App } from "./App.tsx"
@@ -25,7 +26,7 @@ const boot = async (): Promise<void> => {
   const thread = openThread({
     endpoint: `${location.origin}/api`,
     thread: name,
-    gateways: [azureWebPubSubClient(), wsClient()]
+    gateways: [azureWebPubSubClient(), wsClient(), sseClient()]
   })
   // In the browser's console `thread.view` is what the page shows.
   Object.assign(globalThis, { thread })
