@@ -17,6 +17,9 @@ export interface SseClientOptions {
   readonly recoverWithinMillis?: number
 }
 
+/** Longer than a gateway holds a poll; then nobody is there. */
+const POLL_WITHIN_MILLIS = 30_000
+
 export const sseClient = (options: SseClientOptions = {}): GatewayClient => {
   const { recoverWithinMillis = 2_000, streamWithinMillis = 3_000 } = options
   /** Learned once for all connections of this page. */
@@ -53,12 +56,13 @@ export const sseClient = (options: SseClientOptions = {}): GatewayClient => {
       /** One request, until it ends. Throws where it is cut or refused. */
       const listen = async (poll: boolean) => {
         const heldBack = new AbortController()
-        const patience = poll
-          ? undefined
-          : setTimeout(() => {
-              polls = true
-              heldBack.abort()
-            }, streamWithinMillis)
+        const patience = setTimeout(
+          () => {
+            polls = true
+            heldBack.abort()
+          },
+          poll ? POLL_WITHIN_MILLIS : streamWithinMillis
+        )
         try {
           const response = await fetch(poll ? `${grant.url}?poll` : grant.url, {
             headers: { authorization: `Bearer ${grant.token}`, ...(lastId && { "last-event-id": lastId }) },
