@@ -33,7 +33,10 @@ export const checkAnswer = (
     const run = runOf(decodeControl(head.control), interrupt.run)
     const open = run?.asks.find(({ id }) => id === ask)
     if (run === undefined || open === undefined) return undefined
-    const shown = yield* readAsk(services, thread, open.offset, ask)
+    const { logId, shown } = yield* readAsk(services, thread, open.offset, ask)
+    // the thread was dropped in between: what the new log has of the run and its ask is looked at from the beginning
+    if (logId !== head.logId) return yield* checkAnswer(services, principal, name, thread, interrupt)
+    if (shown === undefined) return yield* Effect.fail(fault("ASK_CLOSED", "what was asked is no longer in the log"))
     const about = { run: run.id, agent: run.agent, startedBy: run.by, ask: shown }
     if (!(yield* services.access.authorize(principal, "answer", name, about)))
       return yield* Effect.fail(fault("FORBIDDEN", "the ask is for others to answer"))
@@ -47,17 +50,16 @@ export const checkAnswer = (
       : undefined
   })
 
+/** As it was shown, and the log that it was looked for in. */
 const readAsk = (services: ServerServices, thread: ThreadKey, offset: number, ask: string) =>
-  Effect.flatMap(
+  Effect.map(
     Effect.mapError(services.log.read(thread, offset - 1, { limit: 1, maxBytes: 1 }), faultOf),
-    ({ entries: [entry] }) => {
+    ({ entries: [entry], head: { logId } }) => {
       const events = entry === undefined ? [] : parseEntry(entry).events
-      const opened = events.find(
+      const shown = events.find(
         (event): event is AskOpened => event.type === "ask.opened" && (event as AskOpened).ask === ask
       )
-      return opened === undefined
-        ? Effect.fail(fault("ASK_CLOSED", "what was asked is no longer in the log"))
-        : Effect.succeed(opened)
+      return { logId, shown }
     }
   )
 

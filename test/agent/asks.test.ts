@@ -209,6 +209,30 @@ describe("an approval", () => {
       assert.strictEqual(world.outcomes("r")[0]?.type, "failed")
     })
   )
+  it.effect("of a thread that is dropped while the answer is checked is answered as one that never was", () =>
+    Effect.gen(function* () {
+      let drops = false
+      const world = yield* makeBackends([writer([], {}, "0 seconds")], {
+        log: (real) => ({
+          ...real,
+          read: (thread, ...rest) =>
+            Effect.suspend(() => {
+              if (!drops) return real.read(thread, ...rest)
+              drops = false
+              return Effect.andThen(real.drop(thread, "another"), real.read(thread, ...rest))
+            })
+        })
+      })
+      yield* world.start("r", "a")
+      yield* ended(yield* world.work(world.second))
+      const ask = yield* openAsk(world)
+      drops = true
+      const told = yield* world.interrupt(answerOf(ask, { type: "approved" }))
+      assert.deepInclude(told.error, { code: "NOT_FOUND" })
+      assert.isFalse(drops)
+      assert.deepStrictEqual(world.events(), [])
+    })
+  )
   it.effect("expires by the sweeper when the run is suspended", () =>
     Effect.gen(function* () {
       const world = yield* makeBackends([writer([], { expiresIn: "10 minutes" }, "0 seconds")])

@@ -219,6 +219,15 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
   })
   world.trace?.("healed")
 
+  const isWhole = () => {
+    const head = store.head(KEY)
+    return (
+      store.quiet() &&
+      decodeControl(head.control).runs.length === 0 &&
+      told.every((one) => one.answer !== undefined) &&
+      tabs.every((tab) => !tab.isOpen() || (tab.isLoaded() && isAt(tab.view(), head)))
+    )
+  }
   let whole = false
   let looks = 0
   /** Then people do what is left to them: they answer what is asked, and let go on what is suspended. */
@@ -238,19 +247,17 @@ export const play = async (plan: Plan, trace?: (line: string) => void): Promise<
     }
   }
   const look = () => {
-    const head = store.head(KEY)
-    whole =
-      store.quiet() &&
-      decodeControl(head.control).runs.length === 0 &&
-      told.every((one) => one.answer !== undefined) &&
-      tabs.every((tab) => !tab.isOpen() || (tab.isLoaded() && isAt(tab.view(), head)))
+    whole = isWhole()
     if (whole) return
     if (looks++ % HELP_LOOKS === 1) help()
     world.after(everyone, LOOK_MILLIS, look)
   }
-  look()
-  await world.pass(HEAL_MILLIS, () => whole)
-  await world.pass(LINGER_MILLIS)
+  const until = world.now() + HEAL_MILLIS
+  do {
+    look()
+    await world.pass(until - world.now(), () => whole)
+    await world.pass(LINGER_MILLIS)
+  } while (!isWhole() && world.now() < until)
 
   const head = store.head(KEY)
   const history: History = {
