@@ -6,6 +6,7 @@
  * what was promised and what came.
  */
 export { blobCases, type BlobCase, type BlobEnv } from "./blobCases.ts"
+export { checkGateway, gatewayReport, type GatewayFinding } from "./checkGateway.ts"
 export { faultyGateway, type FaultyGateway, type GatewayFaults } from "./faultyGateway.ts"
 export { faultyLog, type FaultyLogOptions, type LogFault, type LogOperation } from "./faultyLog.ts"
 export { appliesTo, GatewayCaseFailed, type GatewayCase, type GatewayEnv, type RecordedCall } from "./gatewayCase.ts"
