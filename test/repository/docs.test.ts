@@ -103,6 +103,26 @@ describe("documents", () => {
   })
 })
 
+describe("the guide to writing a gateway", () => {
+  it("runs as printed, and every case holds", async () => {
+    const folder = mkdtempSync(join(root, ".throughline-guide-"))
+    try {
+      writeFileSync(join(folder, "lines.ts"), fences(read("docs/write-a-gateway.md"), "ts")[0]!)
+      const options = ["--conditions=throughline-source", "--disable-warning=ExperimentalWarning", "lines.ts"]
+      const child = spawn(process.execPath, options, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] })
+      let report = ""
+      child.stdout.on("data", (data) => (report += String(data)))
+      await once(child, "close")
+      expect(report).toMatch(/^lines: (\d+) of \1 cases hold, \d+ skipped\n\n✓ /)
+      expect(report).toContain(
+        "✓ a cut is reported within a second: bridged where recovery is claimed, ended elsewhere\n"
+      )
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})
+
 describe("the README's programs", () => {
   const folder = mkdtempSync(join(root, ".throughline-readme-"))
   const children: ChildProcess[] = []
