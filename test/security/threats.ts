@@ -39,7 +39,8 @@ export const THREATS: readonly Threat[] = [
     tests: [
       ["test/security/tokens.test.ts", "another site's page"],
       ["test/inputs/rows/http.ts", "B65"],
-      ["test/adapters/gateways/ws.test.ts", "lets in only browsers of the origins it was given"]
+      ["test/adapters/gateways/ws.test.ts", "lets in only browsers of the origins it was given"],
+      ["test/adapters/gateways/sse.test.ts", "lets pages of listed origins in"]
     ]
   },
   {
@@ -178,7 +179,10 @@ export const THREATS: readonly Threat[] = [
     id: "T19",
     threat: "A reader who does not read fills the memory",
     control: "unsent bytes are bounded; beyond that the client is cut and resumes from the log",
-    tests: [["test/adapters/gateways/ws.test.ts", "cuts a client that does not read"]]
+    tests: [
+      ["test/adapters/gateways/ws.test.ts", "cuts a client that does not read"],
+      ["test/adapters/gateways/sse.test.ts", "cuts a client that does not read"]
+    ]
   },
   {
     id: "T20",
