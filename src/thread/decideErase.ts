@@ -14,8 +14,6 @@ import { append, refuse } from "./transitions.ts"
 /** Where the answer to an interrupt is kept whose note was deleted. */
 export const erasedKey = (key: string) => `erased/${key}`
 
-const STAYS = new Set(["run.accepted", "run.started", "run.finished", "ask.resolved", "content.erased"])
-
 export const decideErase = (control: Control, command: EraseCommand, context: DecideContext): Decision => {
   const { by, from, kept, reason, runs, to } = command
   if (to >= context.offset)
@@ -34,8 +32,10 @@ export const decideErase = (control: Control, command: EraseCommand, context: De
 }
 
 /** Whether erasing would change something: what was overwritten already has nothing left to erase. */
-export const hasContent = (events: Entry["events"]): boolean =>
-  !events.every(({ type }) => STAYS.has(type)) || JSON.stringify(withoutContent(events)) !== JSON.stringify(events)
+export const hasContent = (events: Entry["events"]): boolean => {
+  const left = withoutContent(events)
+  return left.length !== events.length || JSON.stringify(left) !== JSON.stringify(events)
+}
 
 /** What stays of erased events: that runs began and ended, that asks are over, and what was erased before. */
 export const withoutContent = (events: Entry["events"]): readonly Event[] =>

@@ -9,6 +9,7 @@ import { afterEach, expect, it } from "vitest"
 import * as z from "zod"
 import { Gateway } from "../../src/ports/Gateway.ts"
 import { startAzure, startSse, startWs, type RunningEnv } from "../adapters/gateways/environments.ts"
+import { until } from "../security/stack.ts"
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -23,15 +24,6 @@ const echo = defineAgent({
 })
 const textOf = ({ view }: Thread) =>
   view.messages.flatMap(({ parts }) => parts.map((part) => (part.type === "text" ? part.text : ""))).join("")
-const until = (thread: Thread, holds: () => boolean) =>
-  new Promise<void>((resolve) => {
-    const stop = thread.subscribe(() => {
-      if (!holds()) return
-      resolve()
-      queueMicrotask(() => stop())
-    })
-  })
-
 it("is followed by its clients over three gateways, without a hole, a repetition or a new view", async () => {
   const envs: RunningEnv<unknown>[] = [await startAzure(), await startWs(), await startSse()]
   const running = new Set(envs)

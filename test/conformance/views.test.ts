@@ -10,6 +10,7 @@ import * as z from "zod"
 import { faultyGateway } from "../../src/conformance/faultyGateway.ts"
 import { Gateway } from "../../src/ports/Gateway.ts"
 import { startAzure, startSse, startWs } from "../adapters/gateways/environments.ts"
+import { until } from "../security/stack.ts"
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -19,15 +20,8 @@ const TOKENS = 400
 const FAULTS = { drop: 0.2, duplicate: 0.2, reorder: 0.2, delay: 0.2, throttle: 0.05, unavailable: 0.05 }
 const shown = ({ view }: Thread) =>
   view.messages.flatMap(({ parts }) => parts.map((part) => (part.type === "text" ? part.text : ""))).join("")
-/** Resolves when the run that the thread shows has ended, and the thread is live. */
-const untilEnded = (thread: Thread) =>
-  new Promise<void>((resolve) => {
-    const stop = thread.subscribe((view, connection) => {
-      if (connection !== "live" || view.runs[0]?.state !== "finished") return
-      resolve()
-      queueMicrotask(() => stop())
-    })
-  })
+/** The run that the thread shows has ended, and the thread is live. */
+const hasEnded = ({ connection, view }: Thread) => connection === "live" && view.runs[0]?.state === "finished"
 
 describe.each([
   ["azure-web-pubsub", () => startAzure()],
@@ -76,7 +70,7 @@ describe.each([
     const started = await threads[0]!.start("talker", {})
     expect(started.ok).toBe(true)
     const working = backend.work({ thread: "main/t1", run: started.ok ? started.run : "", epoch: 1 })
-    await Promise.all([working, ...threads.map(untilEnded)])
+    await Promise.all([working, ...threads.map((thread) => until(thread, hasEnded, 50_000))])
     const said = Array.from({ length: TOKENS }, (_, n) => `${n + 1} `).join("")
     for (const thread of threads) {
       expect(shown(thread)).toBe(said)
