@@ -24,7 +24,11 @@ interface Report {
   readonly testResults: readonly {
     readonly name: string
     readonly status: string
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[]
+    readonly assertionResults: readonly {
+      readonly fullName: string
+      readonly status: string
+      readonly failureMessages?: readonly string[]
+    }[]
   }[]
 }
 
@@ -59,8 +63,10 @@ const count = (report: Report | undefined, code: number): Counts => {
   for (const { name, status, assertionResults } of report?.testResults ?? []) {
     for (const result of assertionResults) {
       if (result.status === "passed") passed++
-      else if (result.status === "failed") failed++
-      else skips.push(result.fullName)
+      else if (result.status === "failed") {
+        console.log(`FAILED ${result.fullName}: ${result.failureMessages?.join(" ").split("\n", 4).join(" ") ?? ""}`)
+        failed++
+      } else skips.push(result.fullName)
     }
     if (status === "failed" && !assertionResults.some((result) => result.status === "failed")) {
       console.log(`FAILED ${name}: see above`)

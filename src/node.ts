@@ -1,10 +1,8 @@
 /**
  * Throughline on plain Node: an HTTP server for the backend's handler, and a worker for its queue.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
-import { Readable } from "node:stream"
-import type { ReadableStream as NodeReadableStream } from "node:stream/web"
+import { createServer } from "node:http"
+import { listen, respond } from "./gateway/nodeServer.ts"
 import type { BackendHandle } from "./server/createBackend.ts"
 
 export interface Served {
@@ -20,65 +18,23 @@ export interface Served {
  * - `port` 0: any free one. `host`: default 127.0.0.1; say "0.0.0.0" to be reached from elsewhere
  * - A request's URL is made from its Host header; put a proxy that checks it in front where that matters
  */
-export const serve = (
+export const serve = async (
   handler: { readonly fetch: (request: Request) => Promise<Response> },
   options: { readonly port: number; readonly host?: string }
 ): Promise<Served> => {
-  const host = options.host ?? "127.0.0.1"
   const server = createServer((incoming, outgoing) => {
     respond(handler.fetch, incoming, outgoing).catch(() => {
       if (!outgoing.headersSent) outgoing.writeHead(500)
       outgoing.end()
     })
   })
-  return new Promise((resolve, reject) => {
-    server.once("error", reject)
-    server.listen(options.port, host, () => {
-      const { port } = server.address() as AddressInfo
-      const close = () =>
-        new Promise<void>((closed) => {
-          server.close(() => closed())
-          server.closeIdleConnections()
-        })
-      resolve({ url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`, close, [Symbol.asyncDispose]: close })
+  const url = await listen(server, options)
+  const close = () =>
+    new Promise<void>((closed) => {
+      server.close(() => closed())
+      server.closeIdleConnections()
     })
-  })
-}
-
-const respond = async (
-  fetch: (request: Request) => Promise<Response>,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse
-): Promise<void> => {
-  const request = toRequest(incoming)
-  const response = request === undefined ? new Response("bad request", { status: 400 }) : await fetch(request)
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers))
-  if (response.body === null) {
-    outgoing.end()
-    return
-  }
-  for await (const chunk of response.body) {
-    if (outgoing.destroyed) return
-    if (!outgoing.write(chunk)) await new Promise((resume) => outgoing.once("drain", resume).once("close", resume))
-  }
-  outgoing.end()
-}
-
-/** `undefined` for a request line or Host that makes no URL. */
-const toRequest = (incoming: IncomingMessage): Request | undefined => {
-  try {
-    const url = new URL(incoming.url ?? "/", `http://${incoming.headers.host ?? "localhost"}`)
-    const headers = new Headers()
-    for (let at = 0; at < incoming.rawHeaders.length; at += 2) {
-      headers.append(incoming.rawHeaders[at]!, incoming.rawHeaders[at + 1]!)
-    }
-    const method = incoming.method ?? "GET"
-    if (method === "GET" || method === "HEAD") return new Request(url, { method, headers })
-    const body = Readable.toWeb(incoming) as NodeReadableStream<Uint8Array>
-    return new Request(url, { method, headers, body: body as unknown as BodyInit, duplex: "half" } as RequestInit)
-  } catch {
-    return undefined
-  }
+  return { url, close, [Symbol.asyncDispose]: close }
 }
 
 /**

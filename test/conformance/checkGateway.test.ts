@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { checkGateway, gatewayReport } from "../../src/conformance/checkGateway.ts"
-import { startSse, type RunningEnv } from "../adapters/gateways/environments.ts"
+import { type RunningEnv } from "../adapters/gateways/environments/environment.ts"
+import { startSse } from "../adapters/gateways/environments/sse.ts"
 
 describe("the report of a gateway's cases", () => {
   let env: RunningEnv<unknown>

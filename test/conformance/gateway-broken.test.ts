@@ -7,7 +7,7 @@ import { appliesTo, GatewayCaseFailed, type GatewayEnv } from "../../src/conform
 import { gatewayCases } from "../../src/conformance/gatewayCases.ts"
 import type { GatewayService } from "../../src/ports/Gateway.ts"
 import { GatewayError } from "../../src/ports/GatewayError.ts"
-import { startWs } from "../adapters/gateways/environments.ts"
+import { startWs } from "../adapters/gateways/environments/ws.ts"
 
 /** A working gateway, and ways to break it. */
 const breakable = (env: GatewayEnv) => ({

@@ -8,7 +8,10 @@ import { serve } from "throughline/node"
 import { afterEach, expect, it } from "vitest"
 import * as z from "zod"
 import { Gateway } from "../../src/ports/Gateway.ts"
-import { startAzure, startSse, startWs, type RunningEnv } from "../adapters/gateways/environments.ts"
+import { startAzure } from "../adapters/gateways/environments/azure-web-pubsub.ts"
+import { type RunningEnv } from "../adapters/gateways/environments/environment.ts"
+import { startSse } from "../adapters/gateways/environments/sse.ts"
+import { startWs } from "../adapters/gateways/environments/ws.ts"
 import { until } from "../security/stack.ts"
 
 const closers: (() => unknown)[] = []

@@ -9,10 +9,13 @@ import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
 import { azureWebPubSub } from "../../adapters/gateways/azure-web-pubsub/server.ts"
 import { wsGateway } from "../../adapters/gateways/ws/server.ts"
-import { deriveSecrets, signUpstream } from "../../adapters/gateways/ws/token.ts"
+import { deriveSecrets } from "../../src/gateway/secrets.ts"
+import { signCall } from "../../src/gateway/signedCall.ts"
 import type { GatewayService, UpstreamEvent } from "../../src/ports/Gateway.ts"
 import { UpstreamRejected } from "../../src/ports/GatewayError.ts"
-import { build, HUB, UPSTREAM_KEY, WS_KEY } from "../adapters/gateways/environments.ts"
+import { HUB, UPSTREAM_KEY } from "../adapters/gateways/environments/azure-web-pubsub.ts"
+import { build } from "../adapters/gateways/environments/environment.ts"
+import { WS_KEY } from "../adapters/gateways/environments/ws.ts"
 import type { Random } from "../thread/generate.ts"
 import { bytes, written } from "./generate.ts"
 import { target } from "./harness.ts"
@@ -199,7 +202,7 @@ export const webhookTargets = [
   }),
   target("calls of the plain gateway", 1_000, async () => {
     const { close, gateway } = await build(wsGateway({ url: "http://127.0.0.1:1", key: WS_KEY }))
-    const secrets = deriveSecrets(WS_KEY)
+    const secrets = deriveSecrets("ws", WS_KEY)
     const callOf = (principal: object): Called => {
       const body = JSON.stringify({
         type: "event",
@@ -214,7 +217,7 @@ export const webhookTargets = [
         headers: {
           "content-type": "application/json",
           "throughline-time": time,
-          "throughline-signature": signUpstream(secrets, time, body)
+          "throughline-signature": signCall(secrets, time, body)
         },
         body
       }

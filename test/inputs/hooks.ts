@@ -5,7 +5,7 @@ import { wsGateway } from "throughline/adapters/gateways/ws"
 import { startWsGateway } from "throughline/adapters/gateways/ws/gateway"
 import { memoryLog } from "throughline/adapters/logs/memory"
 import { memoryQueue } from "throughline/adapters/queues/memory"
-import { deriveSecrets, sealTicket } from "../../adapters/gateways/ws/token.ts"
+import { deriveSecrets, sealTicket } from "../../src/gateway/secrets.ts"
 import type { Run } from "../../src/agent/Run.ts"
 import { testAgent } from "../../src/testing/testAgent.ts"
 import { agentOf } from "../agent/world.ts"
@@ -65,7 +65,7 @@ export const hooked = async (odd: Odd): Promise<Answer> => {
 /** A ticket that another key sealed. */
 export const foreignTicket = (): Promise<string> =>
   sealTicket(
-    deriveSecrets("another key of thirty-two characters"),
+    deriveSecrets("ws", "another key of thirty-two characters"),
     { principal: { id: "ann", tenant: "acme" }, groups: ["g"], worker: false },
     Date.now() + 60_000
   )

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto"
 import { azureWebPubSub } from "../../adapters/gateways/azure-web-pubsub/server.ts"
 import * as Effect from "effect/Effect"
 import type { AzureKeyOptions } from "../../adapters/gateways/azure-web-pubsub/settings.ts"
-import { build } from "../adapters/gateways/environments.ts"
+import { build } from "../adapters/gateways/environments/environment.ts"
 import { answerOf, type Answer, type Side } from "./side.ts"
 
 interface Changed {

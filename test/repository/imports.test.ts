@@ -27,6 +27,7 @@ const TABLE: readonly Row[] = [
   { who: "src/client/", modules: `${PLAIN}|${FOLD_AND_ORDER}|src/client/`, packages: "uuid$" },
   { who: "src/react/", modules: `${PLAIN}|${FOLD_AND_ORDER}|src/(client|react)/`, packages: "react$" },
   { who: "src/ports/", modules: "src/(protocol|ports)/", packages: "effect/|uuid$" },
+  { who: "src/gateway/", modules: "src/(protocol|ports|gateway)/", packages: "effect/|node:|jose$" },
   { who: "src/writer/", modules: SHARED, packages: "effect/|node:|uuid$" },
   {
     who: "src/agent/",
@@ -53,7 +54,7 @@ const TABLE: readonly Row[] = [
   { who: "src/cli/", modules: `${ENTRY}|adapters/|src/cli/`, packages: ANY },
   {
     who: "src/(index|effect|node)\\.ts$",
-    modules: `${SHARED}|src/(agent|server|client)/|src/index\\.ts`,
+    modules: `${SHARED}|src/(agent|server|client)/|src/gateway/nodeServer\\.ts|src/index\\.ts`,
     packages: ANY
   },
   {
@@ -61,7 +62,8 @@ const TABLE: readonly Row[] = [
     modules: `${PLAIN}|${FOLD_AND_ORDER}|src/client/GatewayClient\\.ts|src/ports/GatewayCapabilities\\.ts`,
     packages: "@azure/web-pubsub-client$"
   },
-  { who: "adapters/(gateways|logs|queues|blobs)/", modules: "src/(protocol|ports)/", packages: ANY },
+  { who: "adapters/gateways/", modules: "src/(protocol|ports|gateway)/", packages: ANY },
+  { who: "adapters/(logs|queues|blobs)/", modules: "src/(protocol|ports)/", packages: ANY },
   { who: "adapters/frameworks/", modules: `${SHARED}|src/(agent|server|client)/`, packages: ANY },
   { who: "functions/", modules: `functions/|adapters/|${ENTRY}`, packages: ANY },
   { who: "examples/", modules: `examples/|adapters/|${ENTRY}`, packages: ANY }

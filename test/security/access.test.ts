@@ -5,7 +5,8 @@ import { wsGateway } from "throughline/adapters/gateways/ws"
 import { memoryLog } from "throughline/adapters/logs/memory"
 import { memoryQueue } from "throughline/adapters/queues/memory"
 import * as z from "zod"
-import { deriveSecrets, signUpstream } from "../../adapters/gateways/ws/token.ts"
+import { deriveSecrets } from "../../src/gateway/secrets.ts"
+import { signCall } from "../../src/gateway/signedCall.ts"
 
 const KEY = "a key of the tests, thirty-two characters long"
 const TENANTS = ["red", "green", "blue"] as const
@@ -73,7 +74,7 @@ const call = async (who: string, method: string, path: string, body?: unknown) =
   const headers = [...response.headers].filter(([name]) => name !== "date")
   return { status: response.status, text: await response.text(), headers: JSON.stringify(headers) }
 }
-const secrets = deriveSecrets(KEY)
+const secrets = deriveSecrets("ws", KEY)
 /** As the gateway hands on what a connected person sends. */
 const socket = async (who: string, thread: string, interrupt: object) => {
   const time = new Date().toISOString()
@@ -90,7 +91,7 @@ const socket = async (who: string, thread: string, interrupt: object) => {
       headers: {
         "content-type": "application/json",
         "throughline-time": time,
-        "throughline-signature": signUpstream(secrets, time, body)
+        "throughline-signature": signCall(secrets, time, body)
       },
       body
     })

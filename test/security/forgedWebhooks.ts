@@ -16,10 +16,11 @@ import * as Exit from "effect/Exit"
 import { azureWebPubSub } from "../../adapters/gateways/azure-web-pubsub/server.ts"
 import { userIdOf } from "../../adapters/gateways/azure-web-pubsub/upstream.ts"
 import { wsGateway } from "../../adapters/gateways/ws/server.ts"
-import { deriveSecrets, signUpstream } from "../../adapters/gateways/ws/token.ts"
+import { deriveSecrets } from "../../src/gateway/secrets.ts"
+import { signCall } from "../../src/gateway/signedCall.ts"
 import type { Principal } from "../../src/ports/Access.ts"
 import type { GatewayService } from "../../src/ports/Gateway.ts"
-import { build } from "../adapters/gateways/environments.ts"
+import { build } from "../adapters/gateways/environments/environment.ts"
 import { seeded } from "../client/virtual.ts"
 
 export interface Tried {
@@ -249,10 +250,10 @@ const azure = async (own: string, other: string, both: boolean): Promise<Target>
 
 const ws = async (): Promise<Target> => {
   const { close, gateway } = await build(wsGateway({ url: "http://127.0.0.1:9", key: OLD_KEY }))
-  const secrets = deriveSecrets(OLD_KEY)
-  const others = deriveSecrets(NEW_KEY)
+  const secrets = deriveSecrets("ws", OLD_KEY)
+  const others = deriveSecrets("ws", NEW_KEY)
   const resign = (call: Forgery, by = secrets) =>
-    void (call.headers["throughline-signature"] = signUpstream(by, call.headers["throughline-time"]!, call.body))
+    void (call.headers["throughline-signature"] = signCall(by, call.headers["throughline-time"]!, call.body))
   return {
     gateway,
     close,

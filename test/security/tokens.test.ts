@@ -5,11 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { startWsGateway, type WsGateway } from "throughline/adapters/gateways/ws/gateway"
 import WebSocket from "ws"
 import { openPrincipal, sealPrincipal } from "../../adapters/gateways/azure-web-pubsub/principalSeal.ts"
-import { deriveSecrets, sealTicket } from "../../adapters/gateways/ws/token.ts"
+import { deriveSecrets, sealTicket } from "../../src/gateway/secrets.ts"
 import { startApp } from "../server/app.ts"
 
 const KEY = "a key of the tests, thirty-two characters long"
-const secrets = deriveSecrets(KEY)
+const secrets = deriveSecrets("ws", KEY)
 const ticket = { principal: { id: "ann" }, groups: ["g"], worker: false }
 const soon = () => Date.now() + 60_000
 const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url")
@@ -60,7 +60,7 @@ describe("a connection's token", () => {
       "kid as a path": await hs256(secrets.connect, { kid: "../../../../dev/null" }),
       "kid as SQL": await hs256(secrets.connect, { kid: "1' OR '1'='1" }),
       "other algorithm": await jwe(ours, { enc: "A128CBC-HS256" }),
-      "other key": await jwe(ours, {}, deriveSecrets(`another ${KEY}`).connect),
+      "other key": await jwe(ours, {}, deriveSecrets("ws", `another ${KEY}`).connect),
       "the key of another use": await jwe(ours, {}, secrets.upstream),
       "no audience": await jwe((token) => token.setExpirationTime("1 minute")),
       "other audience": await jwe((token) => token.setAudience("throughline/other").setExpirationTime("1 minute")),

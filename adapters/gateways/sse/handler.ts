@@ -5,9 +5,10 @@
  * while, and ends: for networks that hold streams back. `POST /ping?name=` asks for a sign of life. The backend calls
  * `POST /publish?group=` (the body is the frame) and `POST /revoke?group=&tenant=&id=` with its bearer token.
  */
+import { deriveSecrets, openTicket, sameText, type Ticket } from "../../../src/gateway/secrets.ts"
+import { readBody } from "../../../src/gateway/signedCall.ts"
 import { capabilities } from "./capabilities.ts"
 import { makeHub, type Hub, type Sink } from "./hub.ts"
-import { deriveSecrets, openTicket, sameText, type Ticket } from "./ticket.ts"
 
 export interface SseHandlerOptions {
   /** At least 32 characters, shared with the backend. Secret. */
@@ -39,8 +40,8 @@ const STREAM_HEADERS = {
 /** Throws a `TypeError` for a short key. */
 export const sseHandler = (options: SseHandlerOptions): SseHandler => {
   const { allowedOrigins, beatMillis = 10_000, maxBufferedBytes = 8 * 1024 * 1024, pollMillis = 20_000 } = options
-  const secrets = [deriveSecrets(options.key)]
-  if (options.otherKey !== undefined) secrets.push(deriveSecrets(options.otherKey, "otherKey"))
+  const secrets = [deriveSecrets("sse", options.key)]
+  if (options.otherKey !== undefined) secrets.push(deriveSecrets("sse", options.otherKey, "otherKey"))
   const hub = makeHub({ beatMillis })
 
   const stream = (ticket: Ticket, lastId: string): ReadableStream<Uint8Array> => {
@@ -120,7 +121,7 @@ export const sseHandler = (options: SseHandlerOptions): SseHandler => {
       hub.revoke(searchParams.get("tenant") ?? "main", searchParams.get("id") ?? "", group)
       return new Response(null, { status: 204 })
     }
-    const frame = await readFrame(request)
+    const frame = await readBody(request, capabilities.maxFrameBytes)
     if (frame === undefined) return text(413, `a frame has at most ${capabilities.maxFrameBytes} bytes`)
     hub.publish(group, frame)
     return new Response(null, { status: 202 })
@@ -161,15 +162,3 @@ export const sseHandler = (options: SseHandlerOptions): SseHandler => {
 const text = (status: number, body: string, headers: Record<string, string> = {}) =>
   new Response(body, { status, headers: { "content-type": "text/plain", ...headers } })
 const bearerOf = (request: Request) => /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? ""
-
-/** The whole body, or `undefined` when it is larger than a frame may be. */
-const readFrame = async (request: Request): Promise<string | undefined> => {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of (request.body ?? []) as unknown as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength
-    if (size > capabilities.maxFrameBytes) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
-}

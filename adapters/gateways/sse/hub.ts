@@ -6,7 +6,7 @@
  */
 import { randomUUID } from "node:crypto"
 import { encodeEvent, frameEvent, OPEN, SIGN_OF_LIFE } from "./wire.ts"
-import type { Ticket } from "./ticket.ts"
+import type { Ticket } from "../../../src/gateway/secrets.ts"
 
 /** A client's open answer. Writing to one that is full cuts it. */
 export interface Sink {

@@ -4,6 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { checkUrl, frameTooLarge, messageOf, unavailable } from "../../../src/gateway/errors.ts"
+import { deriveSecrets, MAX_TICKET_MILLIS, sealTicket } from "../../../src/gateway/secrets.ts"
 import { Gateway, type GatewayService } from "../../../src/ports/Gateway.ts"
 import {
   FrameTooLarge,
@@ -13,7 +15,6 @@ import {
   GatewayUnavailable
 } from "../../../src/ports/GatewayError.ts"
 import { capabilities } from "./capabilities.ts"
-import { deriveSecrets, sealTicket } from "./ticket.ts"
 
 export interface SseGatewayServerOptions {
   /** The gateway's HTTP address, `http(s)://host[:port][/path]`. */
@@ -25,13 +26,12 @@ export interface SseGatewayServerOptions {
   /** A publish that hears nothing for this long fails as unavailable. Default 10 s. */
   readonly timeoutMillis?: number
 }
-const MAX_GRANT_MILLIS = 5 * 60_000
 
 /** The SSE gateway. Throws a `TypeError` that names a wrong option. */
 export const sseGateway = (options: SseGatewayServerOptions): Layer.Layer<Gateway> => {
   const url = checkUrl("url", options.url)
   const clientUrl = checkUrl("clientUrl", options.clientUrl ?? options.url)
-  const secrets = deriveSecrets(options.key)
+  const secrets = deriveSecrets("sse", options.key)
   const { timeoutMillis = 10_000 } = options
 
   const post = (operation: "publish" | "revoke", path: string, body: string): Effect.Effect<void, GatewayError> =>
@@ -56,12 +56,12 @@ export const sseGateway = (options: SseGatewayServerOptions): Layer.Layer<Gatewa
     groupSecret: secrets.groups,
     capabilities,
     publish: (group, frame) => {
-      const reason = tooLarge(frame)
-      if (reason !== undefined) return Effect.fail(new GatewayError({ operation: "publish", reason }))
+      const error = frameTooLarge(frame, capabilities.maxFrameBytes)
+      if (error !== undefined) return Effect.fail(error)
       return post("publish", `/publish?group=${encodeURIComponent(group)}`, frame)
     },
     grant: ({ groups, principal, ttlMillis }) => {
-      const expiresAt = Date.now() + Math.min(ttlMillis, MAX_GRANT_MILLIS)
+      const expiresAt = Date.now() + Math.min(ttlMillis, MAX_TICKET_MILLIS)
       return Effect.tryPromise({
         try: async () => ({
           url: `${clientUrl}/events`,
@@ -79,19 +79,6 @@ export const sseGateway = (options: SseGatewayServerOptions): Layer.Layer<Gatewa
   return Layer.succeed(Gateway, service)
 }
 
-const checkUrl = (setting: string, url: string): string => {
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
-    throw new TypeError(`${setting} must be http(s)://host[:port][/path]`)
-  return url.replace(/\/+$/, "")
-}
-const unavailable = (operation: GatewayError["operation"], message: string) =>
-  new GatewayError({ operation, reason: new GatewayUnavailable({ cause: new Error(message) }) })
-/** `fetch` says only that it failed; its cause says why. */
-const messageOf = (cause: unknown): string => {
-  const { cause: inner, message } = Object(cause) as { readonly cause?: unknown; readonly message?: string }
-  return inner instanceof Error ? inner.message : String(message)
-}
-
 const reasonOf = ({ headers, status }: Response, body: string): GatewayError["reason"] | undefined => {
   if (status < 300) return undefined
   if (status === 413)
@@ -103,11 +90,4 @@ const reasonOf = ({ headers, status }: Response, body: string): GatewayError["re
     return new GatewayRefused({ status, remedy: "give sseGateway() the same `key` that the gateway was started with" })
   if (status < 500) return new GatewayRefused({ status, remedy: "check that `url` is that of an SSE gateway" })
   return new GatewayUnavailable({ cause: new Error(`the gateway answered ${status}`) })
-}
-/** Bytes are counted only where the length alone does not tell. */
-const tooLarge = (frame: string): FrameTooLarge | undefined => {
-  const limitBytes = capabilities.maxFrameBytes
-  if (frame.length * 3 <= limitBytes) return undefined
-  const sizeBytes = Buffer.byteLength(frame)
-  return sizeBytes > limitBytes ? new FrameTooLarge({ sizeBytes, limitBytes }) : undefined
 }

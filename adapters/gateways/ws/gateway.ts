@@ -6,11 +6,12 @@
  * that the backend sealed, the backend a bearer token; both derive from `key`.
  */
 import * as http from "node:http"
-import type { AddressInfo } from "node:net"
 import { WebSocketServer } from "ws"
+import { listen } from "../../../src/gateway/nodeServer.ts"
+import { deriveSecrets, openTicket, sameText } from "../../../src/gateway/secrets.ts"
+import { callBackend } from "../../../src/gateway/signedCall.ts"
 import { capabilities } from "./capabilities.ts"
-import { makeSockets, type AskBackend } from "./sockets.ts"
-import { deriveSecrets, openTicket, sameText, signUpstream, type Ticket, type WsSecrets } from "./token.ts"
+import { makeSockets } from "./sockets.ts"
 import { MAX_CLIENT_BYTES, SUBPROTOCOL } from "./wire.ts"
 
 export interface WsGatewayOptions {
@@ -42,12 +43,10 @@ export interface WsGateway {
   readonly close: () => Promise<void>
 }
 
-const UPSTREAM_TIMEOUT_MILLIS = 10_000
-
 /** Rejects when the port is taken; throws a `TypeError` for a short key. */
 export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGateway> => {
-  const secrets = [deriveSecrets(options.key)]
-  if (options.otherKey !== undefined) secrets.push(deriveSecrets(options.otherKey, "otherKey"))
+  const secrets = [deriveSecrets("ws", options.key)]
+  if (options.otherKey !== undefined) secrets.push(deriveSecrets("ws", options.otherKey, "otherKey"))
   let upstream = options.upstream
   const sockets = makeSockets({
     maxBufferedBytes: options.maxBufferedBytes ?? 8 * 1024 * 1024,
@@ -55,7 +54,7 @@ export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGatew
     ask: (event) =>
       upstream === undefined
         ? Promise.reject(new Error("this gateway has no upstream"))
-        : askBackend(secrets, upstream, event)
+        : callBackend(secrets, upstream, event)
   })
   const bearers = secrets.map(({ rest }) => `Bearer ${rest}`)
 
@@ -107,20 +106,16 @@ export const startWsGateway = async (options: WsGatewayOptions): Promise<WsGatew
       return refuse("403 Forbidden")
     const [name, token = ""] = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((part) => part.trim())
     if (request.url?.split("?", 1)[0] !== "/connect" || name !== SUBPROTOCOL) return refuse("404 Not Found")
-    void openWithAny(secrets, token).then((ticket) => {
+    void openTicket(secrets, token).then((ticket) => {
       if (ticket === undefined) refuse("401 Unauthorized")
       else acceptor.handleUpgrade(request, socket, head, (accepted) => sockets.accept(accepted, ticket))
     })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject)
-    server.listen(options.port ?? 0, options.host ?? "127.0.0.1", resolve)
-  })
-  const { address, family, port } = server.address() as AddressInfo
+  const url = await listen(server, options)
   return {
-    url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
+    url,
     connections: sockets.count,
-    setUpstream: (url) => void (upstream = url),
+    setUpstream: (next) => void (upstream = next),
     cut: sockets.cut,
     close: () =>
       new Promise((resolve) => {
@@ -144,37 +139,4 @@ const readFrame = (request: http.IncomingMessage, done: (frame: Buffer | undefin
   request.on("end", () =>
     done(size > capabilities.maxFrameBytes ? undefined : chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))
   )
-}
-
-const openWithAny = async (secrets: readonly WsSecrets[], token: string): Promise<Ticket | undefined> => {
-  for (const each of secrets) {
-    const ticket = await openTicket(each, token)
-    if (ticket !== undefined) return ticket
-  }
-  return undefined
-}
-
-/** Calls the backend, signed over time and body. Rejects unless it answered 200 with JSON, or 204. */
-const askBackend = async (
-  secrets: readonly WsSecrets[],
-  url: string,
-  event: Parameters<AskBackend>[0]
-): Promise<unknown> => {
-  const body = JSON.stringify(event)
-  const time = new Date().toISOString()
-  const response = await fetch(url, {
-    method: "POST",
-    redirect: "error",
-    signal: AbortSignal.timeout(UPSTREAM_TIMEOUT_MILLIS),
-    headers: {
-      "content-type": "application/json",
-      "throughline-time": time,
-      "throughline-signature": secrets.map((each) => signUpstream(each, time, body)).join(",")
-    },
-    body
-  })
-  if (response.status === 204) return null
-  if (response.status === 200) return response.json()
-  await response.body?.cancel()
-  throw new Error(`the backend answered ${response.status}`)
 }

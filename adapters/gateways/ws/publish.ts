@@ -89,13 +89,3 @@ const reasonOf = (response: http.IncomingMessage, body: string): GatewayError["r
   if (status < 500) return new GatewayRefused({ status, remedy: "check that `url` is that of a ws gateway process" })
   return new GatewayUnavailable({ cause: new Error(`the gateway answered ${status}`) })
 }
-
-/** The error for a frame that is too large; its bytes are counted only when the length alone does not tell. */
-export const tooLarge = (frame: string): GatewayError | undefined => {
-  const limitBytes = capabilities.maxFrameBytes
-  if (frame.length * 3 <= limitBytes) return undefined
-  const sizeBytes = Buffer.byteLength(frame)
-  return sizeBytes > limitBytes
-    ? new GatewayError({ operation: "publish", reason: new FrameTooLarge({ sizeBytes, limitBytes }) })
-    : undefined
-}

@@ -6,12 +6,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Principal } from "../../../src/ports/Access.ts"
 import { Gateway, type GatewayService } from "../../../src/ports/Gateway.ts"
-import { GatewayError, GatewayUnavailable } from "../../../src/ports/GatewayError.ts"
+import { checkUrl, frameTooLarge, unavailable } from "../../../src/gateway/errors.ts"
+import {
+  deriveSecrets,
+  MAX_TICKET_MILLIS,
+  sealTicket,
+  type GatewaySecrets,
+  type Ticket
+} from "../../../src/gateway/secrets.ts"
+import { signedUpstream } from "../../../src/gateway/signedCall.ts"
 import { capabilities } from "./capabilities.ts"
-import { makeRest, tooLarge, type Rest } from "./publish.ts"
+import { makeRest, type Rest } from "./publish.ts"
 import { makeSubscribe } from "./subscribe.ts"
-import { deriveSecrets, sealTicket, type Ticket } from "./token.ts"
-import { makeUpstream } from "./upstream.ts"
 
 export interface WsGatewayServerOptions {
   /** The gateway process's HTTP address, `http://host:port`. */
@@ -28,16 +34,13 @@ export interface WsGatewayServerOptions {
   readonly timeoutMillis?: number
 }
 
-const MAX_GRANT_MILLIS = 5 * 60_000
 const WORKER: Principal = { id: "worker", tenant: "throughline-worker" }
 
 /** The plain gateway. Throws a `TypeError` that names a wrong option. */
 export const wsGateway = (options: WsGatewayServerOptions): Layer.Layer<Gateway> => {
-  if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol))
-    throw new TypeError("url must be http(s)://host:port")
-  if (options.clientUrl !== undefined && !/^wss?:\/\//.test(options.clientUrl))
-    throw new TypeError("clientUrl must be ws(s)://host:port")
-  const secrets = deriveSecrets(options.key)
+  checkUrl("url", options.url)
+  if (options.clientUrl !== undefined) checkUrl("clientUrl", options.clientUrl, ["ws", "wss"])
+  const secrets = deriveSecrets("ws", options.key)
   return Layer.effect(
     Gateway,
     Effect.map(
@@ -55,11 +58,7 @@ export const wsGateway = (options: WsGatewayServerOptions): Layer.Layer<Gateway>
   )
 }
 
-const make = (
-  options: WsGatewayServerOptions,
-  secrets: ReturnType<typeof deriveSecrets>,
-  rest: Rest
-): GatewayService => {
+const make = (options: WsGatewayServerOptions, secrets: GatewaySecrets, rest: Rest): GatewayService => {
   const connectUrl = (base: string) => `${base.replace(/^http/, "ws").replace(/\/+$/, "")}/connect`
   const seal = (ticket: Ticket, expiresAt: number) => sealTicket(secrets, ticket, expiresAt)
   const withGroup = (path: string, group: string) => `${path}?group=${encodeURIComponent(group)}`
@@ -69,27 +68,23 @@ const make = (
     groupSecret: secrets.groups,
     capabilities,
     publish: (group, frame) => {
-      const error = tooLarge(frame)
+      const error = frameTooLarge(frame, capabilities.maxFrameBytes)
       return error === undefined ? rest.post("publish", withGroup("/publish", group), frame) : Effect.fail(error)
     },
     grant: ({ principal, groups, ttlMillis }) => {
-      const expiresAt = Date.now() + Math.min(ttlMillis, MAX_GRANT_MILLIS)
+      const expiresAt = Date.now() + Math.min(ttlMillis, MAX_TICKET_MILLIS)
       return Effect.tryPromise({
         try: async () => ({
           url: connectUrl(options.clientUrl ?? options.url),
-          token: await seal({ principal, groups, worker: false }, expiresAt),
+          token: await seal({ principal, groups }, expiresAt),
           expiresAt
         }),
-        catch: () =>
-          new GatewayError({
-            operation: "grant",
-            reason: new GatewayUnavailable({ cause: new Error("the token could not be made") })
-          })
+        catch: () => unavailable("grant", "the token could not be made")
       })
     },
-    upstream: makeUpstream(secrets, options.upstreamClockMillis ?? 5 * 60_000),
+    upstream: signedUpstream(secrets, options.upstreamClockMillis),
     subscribe: makeSubscribe(connectUrl(options.url), () =>
-      seal({ principal: WORKER, groups: [], worker: true }, Date.now() + MAX_GRANT_MILLIS)
+      seal({ principal: WORKER, groups: [], worker: true }, Date.now() + MAX_TICKET_MILLIS)
     ),
     revoke: ({ id, tenant = "main" }, group) =>
       rest.post(

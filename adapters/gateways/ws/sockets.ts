@@ -9,7 +9,7 @@ import type { WebSocket } from "ws"
 import type { UpstreamEvent } from "../../../src/ports/Gateway.ts"
 import type { Json } from "../../../src/protocol/Json.ts"
 import { quote } from "../../../src/protocol/Fault.ts"
-import type { Ticket } from "./token.ts"
+import type { Ticket } from "../../../src/gateway/secrets.ts"
 import type { FromClient, FromGateway } from "./wire.ts"
 
 const MAX_INVOKES_IN_FLIGHT = 16

@@ -12,7 +12,8 @@ import { azureWebPubSub } from "../../../adapters/gateways/azure-web-pubsub/serv
 import { startEmulator, type Emulator } from "../../../src/emulator/emulator.ts"
 import type { GatewayService } from "../../../src/ports/Gateway.ts"
 import type { GatewayClient } from "../../../src/client/GatewayClient.ts"
-import { build, HUB } from "./environments.ts"
+import { HUB } from "./environments/azure-web-pubsub.ts"
+import { build } from "./environments/environment.ts"
 
 const closers: (() => unknown)[] = []
 /** A WebSocket server of the test's own, for what the emulator would never send. */
@@ -189,7 +190,7 @@ describe("the client half of Azure Web PubSub", () => {
       import * as Exit from "effect/Exit"
       import { azureWebPubSub } from "./adapters/gateways/azure-web-pubsub/server.ts"
       import { azureWebPubSubClient } from "./adapters/gateways/azure-web-pubsub/client.ts"
-      import { build } from "./test/adapters/gateways/environments.ts"
+      import { build } from "./test/adapters/gateways/environments/environment.ts"
       const { gateway, close } = await build(azureWebPubSub({ connectionString: ${JSON.stringify(emulator.connectionString)}, hub: ${JSON.stringify(HUB)} }))
       const scope = await Effect.runPromise(Scope.make())
       const inbox = await Effect.runPromise(Scope.provide(gateway.subscribe({ onFrame: () => {}, onReset: () => {} }), scope))

@@ -10,7 +10,7 @@ import {
 import { parseAnswer } from "../../../adapters/gateways/azure-web-pubsub/restPost.ts"
 import type { GatewayService } from "../../../src/ports/Gateway.ts"
 import type { GatewayError } from "../../../src/ports/GatewayError.ts"
-import { build } from "./environments.ts"
+import { build } from "./environments/environment.ts"
 
 const KEY = "canary-access-key-0123456789abcdef0123456789"
 const closers: (() => Promise<unknown>)[] = []

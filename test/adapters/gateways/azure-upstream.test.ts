@@ -6,7 +6,8 @@ import { azureWebPubSub } from "../../../adapters/gateways/azure-web-pubsub/serv
 import { userIdOf } from "../../../adapters/gateways/azure-web-pubsub/upstream.ts"
 import type { Principal } from "../../../src/ports/Access.ts"
 import type { GatewayService, UpstreamEvent } from "../../../src/ports/Gateway.ts"
-import { build, HUB, UPSTREAM_KEY } from "./environments.ts"
+import { HUB, UPSTREAM_KEY } from "./environments/azure-web-pubsub.ts"
+import { build } from "./environments/environment.ts"
 
 const KEY = "canary-access-key-0123456789abcdef0123456789"
 const ann: Principal = { id: "ann", tenant: "acme", claims: { secret: "canary-claim" } }

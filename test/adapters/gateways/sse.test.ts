@@ -6,13 +6,13 @@ import { afterEach, describe, expect, it } from "vitest"
 import { sseClient } from "../../../adapters/gateways/sse/client.ts"
 import { sseHandler } from "../../../adapters/gateways/sse/handler.ts"
 import { sseGateway } from "../../../adapters/gateways/sse/server.ts"
-import { deriveSecrets, sealTicket } from "../../../adapters/gateways/sse/ticket.ts"
+import { deriveSecrets, sealTicket } from "../../../src/gateway/secrets.ts"
 import { createParser, encodeEvent, frameEvent, frameOf, SIGN_OF_LIFE } from "../../../adapters/gateways/sse/wire.ts"
 import type { GatewayConnection } from "../../../src/client/GatewayClient.ts"
 import { forSeeds } from "../../thread/generate.ts"
-import { SSE_KEY, startSse } from "./environments.ts"
+import { SSE_KEY, startSse } from "./environments/sse.ts"
 
-const secrets = deriveSecrets(SSE_KEY)
+const secrets = deriveSecrets("sse", SSE_KEY)
 const closers: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
@@ -77,7 +77,7 @@ describe("the SSE gateway", () => {
     const tokens = {
       none: undefined,
       garbage: "garbage",
-      "of another key": await ticket(["g"], deriveSecrets("x".repeat(32))),
+      "of another key": await ticket(["g"], deriveSecrets("sse", "x".repeat(32))),
       expired: await ticket(["g"], secrets, -2_000),
       "the backend's": secrets.rest
     }
@@ -118,7 +118,7 @@ describe("the SSE gateway", () => {
   })
 
   it("takes tokens and calls of either key while keys are changed", async () => {
-    const other = deriveSecrets("the key of tomorrow, thirty-two characters")
+    const other = deriveSecrets("sse", "the key of tomorrow, thirty-two characters")
     const { service } = await start({ otherKey: "the key of tomorrow, thirty-two characters" })
     const events = eventsOf(await fetch(`${service.url}/events`, { headers: bearer(await ticket(["g"], other)) }))
     expect((await events.next())?.name).toBe("open")

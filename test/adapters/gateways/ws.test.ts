@@ -3,13 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { afterEach, describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
-import { deriveSecrets, sealTicket, signUpstream } from "../../../adapters/gateways/ws/token.ts"
+import { deriveSecrets, sealTicket } from "../../../src/gateway/secrets.ts"
+import { signCall } from "../../../src/gateway/signedCall.ts"
 import { startWsGateway } from "../../../adapters/gateways/ws/gateway.ts"
 import { wsGateway } from "../../../adapters/gateways/ws/server.ts"
 import type { UpstreamEvent } from "../../../src/ports/Gateway.ts"
-import { build, startWs, WS_KEY } from "./environments.ts"
+import { build } from "./environments/environment.ts"
+import { startWs, WS_KEY } from "./environments/ws.ts"
 
-const secrets = deriveSecrets(WS_KEY)
+const secrets = deriveSecrets("ws", WS_KEY)
 const closers: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
@@ -48,7 +50,7 @@ describe("the plain gateway", () => {
       async () => [
         NAME,
         await sealTicket(
-          deriveSecrets("x".repeat(32)),
+          deriveSecrets("ws", "x".repeat(32)),
           { principal: { id: "ann" }, groups: [], worker: true },
           Date.now() + 60_000
         )
@@ -221,7 +223,7 @@ describe("the upstream of the plain gateway", () => {
     const { gateway, close } = await build(wsGateway({ url: "http://127.0.0.1:1", key: WS_KEY }))
     closers.push(close)
     const time = options.time ?? new Date().toISOString()
-    const signature = options.signature === undefined ? signUpstream(secrets, time, body) : options.signature
+    const signature = options.signature === undefined ? signCall(secrets, time, body) : options.signature
     const events: UpstreamEvent[] = []
     const request = new Request("http://backend/upstream/ws", {
       method: options.method ?? "POST",

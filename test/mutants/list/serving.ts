@@ -180,7 +180,7 @@ export const serving: readonly Mutant[] = [
   {
     name: "does not check the signature of the plain gateway's calls",
     rule: "UPSTREAM-1",
-    file: "adapters/gateways/ws/upstream.ts",
+    file: "src/gateway/signedCall.ts",
     find: "!signatures.some((one) => sameText(one.trim(), expected))",
     replace: `signatures[0] === ""`,
     tests: [WS]
