@@ -5,16 +5,7 @@
  * gone, however it went, the process ends itself.
  */
 import process from "node:process"
-
-/** Where the gateway is and what opens it. */
-export type GatewaySettings =
-  | {
-      readonly name: "azure-web-pubsub"
-      readonly connectionString: string
-      readonly hub: string
-      readonly upstreamKey: string
-    }
-  | { readonly name: "ws" | "sse"; readonly url: string; readonly key: string }
+import type { LocalGateway } from "../gateways/LocalGateway.ts"
 
 /** What every process of the stack is told. */
 export interface StackSettings {
@@ -28,9 +19,11 @@ export interface StackSettings {
   /** Whether the server serves the page; a question asked in the terminal needs none. */
   readonly page: boolean
 }
+/** Where the gateway is and what opens it. */
+export type OpenedGateway = Pick<LocalGateway, "settings" | "connectsTo">
 export type ToChild =
   | { readonly type: "settings"; readonly settings: StackSettings }
-  | { readonly type: "gateway"; readonly gateway: GatewaySettings }
+  | { readonly type: "gateway"; readonly gateway: OpenedGateway }
   | { readonly type: "stop" }
 export type ToParent =
   | { readonly type: "listening"; readonly url: string }
@@ -40,7 +33,7 @@ export type ToParent =
 
 export interface Parent {
   readonly settings: Promise<StackSettings>
-  readonly gateway: Promise<GatewaySettings>
+  readonly gateway: Promise<OpenedGateway>
   readonly say: (message: ToParent) => void
 }
 
@@ -51,7 +44,7 @@ export const connectParent = (stop: () => Promise<void>): Parent => {
     process.exit(2)
   }
   const settings = Promise.withResolvers<StackSettings>()
-  const gateway = Promise.withResolvers<GatewaySettings>()
+  const gateway = Promise.withResolvers<OpenedGateway>()
   let stopping = false
   const end = (): void => {
     if (stopping) return

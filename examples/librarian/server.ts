@@ -24,12 +24,15 @@ await runChild(parent, async () => {
 
   const library = await openLibrary(settings.docs)
   const gateway = await parent.gateway
-  const backend = librarianBackend(settings, gateway, createLibrarian({ library }))
-  const at = gateway.name === "azure-web-pubsub" ? endpointOf(gateway.connectionString) : gateway.url
-  const connectsTo = gateway.name === "sse" ? at : at.replace(/^http/, "ws")
+  const backend = await librarianBackend(settings, gateway.settings, createLibrarian({ library }))
   const [site] = await Promise.all([
     settings.page
-      ? (await import("./site.ts")).createSite({ library, token: settings.token, url: server.url, connectsTo })
+      ? (await import("./site.ts")).createSite({
+          library,
+          token: settings.token,
+          url: server.url,
+          connectsTo: gateway.connectsTo
+        })
       : nothing,
     backend.ready()
   ])
@@ -43,9 +46,6 @@ await runChild(parent, async () => {
   parent.say({ type: "ready" })
 })
 
-function endpointOf(connectionString: string): string {
-  return /Endpoint=([^;]+)/i.exec(connectionString)?.[1] ?? ""
-}
 function nothing(): Promise<Response> {
   return Promise.resolve(new Response("There is no page here.", { status: 404 }))
 }

@@ -19,7 +19,7 @@ export interface SiteOptions {
   /** Where the server listens, `http://127.0.0.1:PORT`. */
   readonly url: string
   /** What the page may connect to besides: where the gateway is. */
-  readonly connectsTo: string
+  readonly connectsTo: readonly string[]
 }
 type Site = (request: Request) => Promise<Response>
 
@@ -37,7 +37,7 @@ export const createSite = async ({ library, token, url, connectsTo }: SiteOption
   ])
   const { port, host } = new URL(url)
   const hosts = new Set([host, `localhost:${port}`])
-  const gateway = connectsTo === "" ? "" : ` ${connectsTo.replace(/\/$/, "")}`
+  const gateway = connectsTo.map((origin) => ` ${origin.replace(/\/$/, "")}`).join("")
   const headers = (type: string, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
     "content-type": type,
     "cache-control": "no-store",

@@ -22,7 +22,7 @@ await runChild(parent, async () => {
     holdSeconds,
     ...(answerWithModel === undefined ? {} : { answerWithModel })
   })
-  const backend = librarianBackend(settings, await parent.gateway, librarian)
+  const backend = await librarianBackend(settings, (await parent.gateway).settings, librarian)
   const worker = await startWorker(backend, { concurrency: 8 })
   close = async () => {
     await worker.close()

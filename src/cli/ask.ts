@@ -2,11 +2,9 @@
  * `throughline start --ask`: one question through the whole stack, printed as it streams over the real socket.
  */
 import { randomUUID } from "node:crypto"
-import { azureWebPubSubClient } from "throughline/adapters/gateways/azure-web-pubsub/client"
-import { sseClient } from "throughline/adapters/gateways/sse/client"
-import { wsClient } from "throughline/adapters/gateways/ws/client"
 import { openThread } from "throughline/client"
-import type { Thread } from "throughline/client"
+import type { GatewayClient, Thread } from "throughline/client"
+import { gatewayClient } from "./clients.ts"
 import { decider } from "./decide.ts"
 import type { Decision } from "./decide.ts"
 import { printer } from "./print.ts"
@@ -38,10 +36,10 @@ export const ask = async (options: StackOptions, question: Question, settings: A
   // Whoever reads our output may leave early, such as `head`.
   process.stdout.on("error", () => stop.abort())
 
-  const stack = await startStack(options)
+  const [stack, client] = await Promise.all([startStack(options), gatewayClient(options.gateway)])
   try {
     return await Promise.race([
-      conversation(stack, question, settings, stop.signal),
+      conversation(stack, client, question, settings, stop.signal),
       stack.failed.then((sentence) => {
         process.stderr.write(`${sentence}\n`)
         return 1
@@ -56,6 +54,7 @@ export const ask = async (options: StackOptions, question: Question, settings: A
 
 const conversation = async (
   stack: Stack,
+  client: GatewayClient,
   question: Question,
   settings: AskSettings,
   stop: AbortSignal
@@ -64,7 +63,7 @@ const conversation = async (
   const thread = openThread({
     endpoint: `${stack.url}api`,
     thread: randomUUID(),
-    gateways: [azureWebPubSubClient(), wsClient(), sseClient()],
+    gateways: [client],
     token: () => stack.token
   })
   try {

@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import type { StackOptions } from "./stack.ts"
+import { GATEWAYS } from "./stack.ts"
 
 const USAGE = `throughline start [options]     the librarian: gateway, server and worker on this machine, and a page to ask it
   --docs DIR                    Markdown to answer from; default: this project's own documents
@@ -15,7 +15,7 @@ const USAGE = `throughline start [options]     the librarian: gateway, server an
   --depth all                   with --ask: read every section that fits, not only the best ones
   --json                        with --ask: one protocol event per line, as on the wire
   --approve, --deny             with --ask: answer so whatever the run asks; without, it asks in the terminal
-  --gateway NAME                azure-web-pubsub (default, over its emulator), ws or sse
+  --gateway NAME                ${GATEWAYS.join(", ")}; default: the first, over its emulator
   --port N                      of the page; default: any free port
   --data DIR                    keep the conversations there; default: a temporary folder
 
@@ -36,8 +36,6 @@ const version = (): string =>
       readonly version: string
     }
   ).version
-
-const GATEWAYS: readonly StackOptions["gateway"][] = ["azure-web-pubsub", "ws", "sse"]
 
 const readStart = (args: readonly string[]) => {
   const { values } = parseArgs({

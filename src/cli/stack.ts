@@ -12,11 +12,13 @@ import { join, resolve } from "node:path"
 import { startChild } from "./child.ts"
 import type { Child } from "./child.ts"
 import { entry } from "./entry.ts"
-import type { FromGateway, OwnGateway, ToGateway } from "./gatewayProcess.ts"
+
+/** The gateways that `examples/gateways` can start. */
+export const GATEWAYS = ["azure-web-pubsub", "ws", "sse"] as const
 
 export interface StackOptions {
   readonly docs: string
-  readonly gateway: "azure-web-pubsub" | OwnGateway
+  readonly gateway: (typeof GATEWAYS)[number]
   /** Of the page; 0 for any free one. */
   readonly port: number
   /** Where the conversations are kept; a temporary folder, deleted at the end, when absent. */
@@ -48,8 +50,16 @@ type FromProcess =
   | { readonly type: "listening"; readonly url: string }
   | { readonly type: "ready" }
   | { readonly type: "failed"; readonly message: string }
+/** What the gateway's process understands; its half is `examples/gateways/process.ts`. */
+type ToGateway =
+  | { readonly type: "start"; readonly name: StackOptions["gateway"]; readonly upstream: string }
+  | { readonly type: "cut" }
+  | { readonly type: "stop" }
+type FromGateway =
+  | { readonly type: "listening"; readonly gateway: object }
+  | { readonly type: "ready" | "done" }
+  | { readonly type: "failed"; readonly message: string }
 
-const HUB = "throughline"
 const secret = (): string => randomBytes(32).toString("base64url")
 
 /** Resolves when the page can be opened. Rejects with a sentence for people, and leaves nothing running. */
@@ -81,9 +91,15 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 
   try {
     const token = secret()
-    const upstreamKey = secret()
     const settings = { docs, file: join(data, "throughline.sqlite"), port: options.port, token, page: options.page }
-    const gateway = options.gateway === "azure-web-pubsub" ? startEmulator(add) : startOwn(add, options.gateway)
+    const gateway = add(
+      startChild<ToGateway, FromGateway>({
+        name: "The gateway",
+        file: entry("../../examples/gateways/process"),
+        channel: "ipc",
+        stop: { type: "stop" }
+      })
+    )
     const processes = [
       add(
         startChild<ToProcess, FromProcess>({ name: "The server", file: server, channel: "ipc", stop: { type: "stop" } })
@@ -94,19 +110,22 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     ] as const
     for (const child of processes) child.send({ type: "settings", settings })
 
-    const [listening, opened] = await Promise.all([said(processes[0], "listening"), gateway.open])
-    for (const child of processes) child.send({ type: "gateway", gateway: { ...opened, upstreamKey } })
-    await Promise.all([
-      ...processes.map((child) => said(child, "ready")),
-      gateway.callAt(`${listening.url.replace(/\/$/, "")}/api/upstream/${options.gateway}`, upstreamKey)
-    ])
+    const { url } = await said(processes[0], "listening")
+    const at = url.replace(/\/$/, "")
+    gateway.send({ type: "start", name: options.gateway, upstream: `${at}/api/upstream/${options.gateway}` })
+    const opened = await said(gateway, "listening")
+    for (const child of processes) child.send({ type: "gateway", gateway: opened.gateway })
+    await Promise.all([...processes.map((child) => said(child, "ready")), said(gateway, "ready")])
     return {
-      url: `${listening.url.replace(/\/$/, "")}/`,
+      url: `${at}/`,
       token,
       file: settings.file,
       pids: { gateway: gateway.pid, server: processes[0].pid, worker: processes[1].pid },
       failed: Promise.race(children.map((child) => child.failed)),
-      cut: gateway.cut,
+      cut: async () => {
+        gateway.send({ type: "cut" })
+        await said(gateway, "done")
+      },
       close
     }
   } catch (error) {
@@ -116,82 +135,11 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 }
 
 /** The message of this type, or the failure that came instead. */
-const said = async <T extends FromProcess["type"]>(
-  child: Child<ToProcess, FromProcess>,
+const said = async <M extends FromProcess | FromGateway, T extends M["type"]>(
+  child: Pick<Child<never, M>, "next">,
   type: T
-): Promise<Extract<FromProcess, { readonly type: T }>> => {
-  const message: FromProcess = await child.next((one): one is FromProcess => one.type === type || one.type === "failed")
+): Promise<Extract<M, { readonly type: T }>> => {
+  const message: M = await child.next((one): one is M => one.type === type || one.type === "failed")
   if (message.type === "failed") throw new Error(message.message)
-  return message as Extract<FromProcess, { readonly type: T }>
-}
-
-interface StackGateway {
-  readonly pid: number
-  /** What backends need to use it. */
-  readonly open: Promise<object>
-  /** Tells it where the backend is. */
-  readonly callAt: (url: string, key: string) => Promise<void>
-  readonly cut: () => Promise<void>
-}
-type Add = <In, Out>(child: Child<In, Out>) => Child<In, Out>
-
-const startEmulator = (add: Add): StackGateway => {
-  type Said = { readonly connectionString?: string; readonly ok?: boolean; readonly message?: string }
-  const child = add(
-    startChild<object, Said>({
-      name: "The emulator",
-      file: entry("../emulator/main"),
-      args: ["--with-parent"],
-      channel: "lines"
-    })
-  )
-  const command = async (wanted: object): Promise<void> => {
-    child.send(wanted)
-    const answer = await child.next((one): one is Said => one.ok !== undefined)
-    if (answer.ok !== true) throw new Error(`The emulator refused: ${answer.message ?? "no reason given"}`)
-  }
-  return {
-    pid: child.pid,
-    open: child
-      .next((one): one is Said => one.connectionString !== undefined)
-      .then(({ connectionString }) => ({ name: "azure-web-pubsub", connectionString, hub: HUB })),
-    callAt: (url, key) =>
-      command({
-        hub: HUB,
-        eventHandlers: [{ urlTemplate: `${url}?code=${key}`, userEventPattern: "*", systemEvents: ["connect"] }]
-      }),
-    cut: () => command({ cut: true })
-  }
-}
-
-const startOwn = (add: Add, name: OwnGateway): StackGateway => {
-  const child = add(
-    startChild<ToGateway, FromGateway>({
-      name: "The gateway",
-      file: entry("./gatewayProcess"),
-      channel: "ipc",
-      stop: { type: "stop" }
-    })
-  )
-  const key = secret()
-  child.send({ type: "start", name, key })
-  const next = async (type: "listening" | "done"): Promise<FromGateway> => {
-    const message = await child.next((one): one is FromGateway => one.type === type || one.type === "failed")
-    if (message.type === "failed") throw new Error(message.message)
-    return message
-  }
-  const command = async (wanted: ToGateway): Promise<void> => {
-    child.send(wanted)
-    await next("done")
-  }
-  return {
-    pid: child.pid,
-    open: next("listening").then((message) => ({
-      name,
-      url: message.type === "listening" ? message.url : "",
-      key
-    })),
-    callAt: (url) => command({ type: "upstream", url }),
-    cut: () => command({ type: "cut" })
-  }
+  return message as Extract<M, { readonly type: T }>
 }

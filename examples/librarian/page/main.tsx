@@ -2,10 +2,8 @@
  * Opens the thread that the address names and shows it. `?thread=` makes a reload, and a second tab, the same page.
  */
 import { createRoot } from "react-dom/client"
-import { azureWebPubSubClient } from "throughline/adapters/gateways/azure-web-pubsub/client"
-import { sseClient } from "throughline/adapters/gateways/sse/client"
-import { wsClient } from "throughline/adapters/gateways/ws/client"
 import { openThread } from "throughline/client"
+import { gatewayClients } from "../../gateways/clients.ts"
 import { App } from "./App.tsx"
 import type { LibraryCard } from "./App.tsx"
 import { paced } from "./pace.ts"
@@ -26,7 +24,7 @@ const boot = async (): Promise<void> => {
   const thread = openThread({
     endpoint: `${location.origin}/api`,
     thread: name,
-    gateways: [azureWebPubSubClient(), wsClient(), sseClient()]
+    gateways: gatewayClients()
   })
   // In the browser's console `thread.view` is what the page shows.
   Object.assign(globalThis, { thread })

@@ -1,0 +1,26 @@
+/**
+ * The gateways that run on one machine, by name, and how a backend uses each: the one line that differs between them.
+ *
+ * Settings travel between processes, so they are JSON. A backend loads the adapter that it uses and no other.
+ */
+import type { AzureKeyOptions } from "throughline/adapters/gateways/azure-web-pubsub"
+import type { SseGatewayServerOptions } from "throughline/adapters/gateways/sse"
+import type { WsGatewayServerOptions } from "throughline/adapters/gateways/ws"
+
+/** Secret. */
+export type GatewaySettings =
+  | ({ readonly name: "azure-web-pubsub" } & AzureKeyOptions)
+  | ({ readonly name: "ws" } & WsGatewayServerOptions)
+  | ({ readonly name: "sse" } & SseGatewayServerOptions)
+export type GatewayName = GatewaySettings["name"]
+
+export const gatewayOf = async (settings: GatewaySettings) => {
+  switch (settings.name) {
+    case "azure-web-pubsub":
+      return (await import("throughline/adapters/gateways/azure-web-pubsub")).azureWebPubSub(settings)
+    case "ws":
+      return (await import("throughline/adapters/gateways/ws")).wsGateway(settings)
+    case "sse":
+      return (await import("throughline/adapters/gateways/sse")).sseGateway(settings)
+  }
+}
