@@ -23,6 +23,7 @@ import { lateJoin } from "./parts/lateJoin.ts"
 import { publish } from "./parts/publish.ts"
 import { size } from "./parts/size.ts"
 import { slowRest } from "./parts/slowRest.ts"
+import { study } from "./parts/study.ts"
 import { tokens } from "./parts/tokens.ts"
 import { writers } from "./parts/writers.ts"
 import type { Bound, Part } from "./report.ts"
@@ -39,6 +40,7 @@ const parts: readonly Part[] = [
   writers,
   cuts,
   lateJoin,
+  study,
   size
 ]
 const wrong = (message: string): never => {
