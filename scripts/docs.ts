@@ -9,10 +9,13 @@ import { fileURLToPath } from "node:url"
 import { capabilities as azure } from "../adapters/gateways/azure-web-pubsub/capabilities.ts"
 import { capabilities as sse } from "../adapters/gateways/sse/capabilities.ts"
 import { capabilities as ws } from "../adapters/gateways/ws/capabilities.ts"
+import { appliesTo } from "../src/conformance/gatewayCase.ts"
+import { gatewayCases } from "../src/conformance/gatewayCases.ts"
+import type { GatewayCapabilities } from "../src/ports/GatewayCapabilities.ts"
 import { FAULTS } from "../src/protocol/Fault.ts"
 import { faultTable } from "../test/faults/table.ts"
+import { MAX_ENTRY_BYTES } from "../src/protocol/Limits.ts"
 import { inputTables } from "../test/inputs/table.ts"
-import type { GatewayCapabilities } from "../src/ports/GatewayCapabilities.ts"
 import { mutants } from "../test/mutants/mutants.ts"
 
 const gateways: Readonly<Record<string, GatewayCapabilities>> = { "azure-web-pubsub": azure, ws, sse }
@@ -21,19 +24,52 @@ const table = (header: readonly string[], rows: readonly (readonly string[])[]):
   [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 const yes = (value: boolean) => (value ? "yes" : "no")
 
+/** What of Throughline's promises the gateway leaves to Throughline. Replay always: no gateway keeps a thread. */
+const added = (can: GatewayCapabilities): string =>
+  [
+    "replay",
+    ...(can.order === "none" ? ["order"] : []),
+    ...(can.delivery === "at-most-once" ? ["what was lost"] : ["each once"]),
+    ...(can.recovery ? [] : ["resume"]),
+    ...(can.upstream ? [] : ["interrupts over HTTP"]),
+    ...(can.maxFrameBytes < MAX_ENTRY_BYTES ? ["larger entries"] : [])
+  ].join(", ")
+
+/** The cases that a gateway's claims call for, of all; `test/conformance/gateways.test.ts` runs exactly these. */
+const cases = (capabilities: GatewayCapabilities): string => {
+  const called = gatewayCases.filter((one) => appliesTo(one, { capabilities, canCut: true }))
+  return `${called.length} of ${gatewayCases.length}`
+}
+
 const capabilityTable = (): string =>
   table(
-    ["gateway", "largest frame", "order", "delivery", "bridges cuts", "way back", "server listens", "revoke", "auth"],
+    [
+      "gateway",
+      "order",
+      "largest frame",
+      "delivery",
+      "bridges cuts",
+      "presence",
+      "way back",
+      "server listens",
+      "revoke",
+      "right to connect",
+      "cases",
+      "Throughline adds"
+    ],
     Object.entries(gateways).map(([name, can]) => [
       `[\`${name}\`](adapters/gateways/${name}/README.md)`,
-      `${Math.floor(can.maxFrameBytes / 1000)} kB`,
       can.order === "none" ? "none" : "per connection",
+      `${Math.floor(can.maxFrameBytes / 1000)} kB`,
       can.delivery,
       yes(can.recovery),
+      yes(can.presence),
       yes(can.upstream),
       yes(can.serverSubscribe),
       yes(can.revoke),
-      can.auth
+      can.auth,
+      cases(can),
+      added(can)
     ])
   )
 const errorTable = (): string =>

@@ -60,7 +60,7 @@ const TABLE: readonly Row[] = [
   {
     who: "adapters/gateways/[^/]+/(client|capabilities)\\.ts$",
     modules: `${PLAIN}|${FOLD_AND_ORDER}|src/client/GatewayClient\\.ts|src/ports/GatewayCapabilities\\.ts`,
-    packages: "@azure/web-pubsub-client$"
+    packages: "@azure/web-pubsub-client$|@nats-io/nats-core$|mqtt$|pusher-js$|socket\\.io-client$"
   },
   { who: "adapters/gateways/", modules: "src/(protocol|ports|gateway)/", packages: ANY },
   { who: "adapters/(logs|queues|blobs)/", modules: "src/(protocol|ports)/", packages: ANY },
