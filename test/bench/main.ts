@@ -20,6 +20,7 @@ import { coldStart } from "./parts/coldStart.ts"
 import { digest } from "./parts/digest.ts"
 import { cuts } from "./parts/cuts.ts"
 import { lateJoin } from "./parts/lateJoin.ts"
+import { overhead } from "./parts/overhead.ts"
 import { publish } from "./parts/publish.ts"
 import { size } from "./parts/size.ts"
 import { slowRest } from "./parts/slowRest.ts"
@@ -41,6 +42,7 @@ const parts: readonly Part[] = [
   cuts,
   lateJoin,
   study,
+  overhead,
   size
 ]
 const wrong = (message: string): never => {

@@ -37,6 +37,8 @@ answer({
   start: async ({ name, upstream }: { readonly name: GatewayName; readonly upstream: string }) => {
     const { start } = (await import(`../../../examples/gateways/${name}.ts`)) as { readonly start: StartGateway }
     gateway = await start({ upstream })
+    // told by the command \`ready\`, where somebody asks
+    gateway.ready?.catch(() => {})
     return gateway.settings
   },
   ready: async () => gateway?.ready,
