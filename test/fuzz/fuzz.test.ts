@@ -1,4 +1,4 @@
-/** Every target with every push, as many inputs as fit in four seconds each; the long run is `test/long/fuzz.test.ts`. */
+/** Every target with every push, as many inputs as fit in four seconds each and some at least; the long run is `test/long/fuzz.test.ts`. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { fuzz, short } from "./harness.ts"
 import { targets } from "./targets.ts"
