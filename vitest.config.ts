@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config"
 
 // `import "throughline"` means src here, not dist. A name of our own: other packages have a condition called `source`.
-const conditions = ["throughline-source", "module", "node", "development|production"]
+const conditions = ["throughline-source", "node", "development|production"]
 
 export default defineConfig({
   resolve: { conditions },

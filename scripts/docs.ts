@@ -7,7 +7,10 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { capabilities as azure } from "../adapters/gateways/azure-web-pubsub/capabilities.ts"
+import { capabilities as pusher } from "../adapters/gateways/pusher/capabilities.ts"
 import { capabilities as sse } from "../adapters/gateways/sse/capabilities.ts"
+import { capabilities as socketIo } from "../adapters/gateways/socket.io/capabilities.ts"
+import { capabilities as awsApiGateway } from "../adapters/gateways/aws-api-gateway/capabilities.ts"
 import { capabilities as ws } from "../adapters/gateways/ws/capabilities.ts"
 import { appliesTo } from "../src/conformance/gatewayCase.ts"
 import { gatewayCases } from "../src/conformance/gatewayCases.ts"
@@ -18,7 +21,14 @@ import { MAX_ENTRY_BYTES } from "../src/protocol/Limits.ts"
 import { inputTables } from "../test/inputs/table.ts"
 import { mutants } from "../test/mutants/mutants.ts"
 
-const gateways: Readonly<Record<string, GatewayCapabilities>> = { "azure-web-pubsub": azure, ws, sse }
+const gateways: Readonly<Record<string, GatewayCapabilities>> = {
+  "azure-web-pubsub": azure,
+  ws,
+  sse,
+  pusher,
+  "socket.io": socketIo,
+  "aws-api-gateway": awsApiGateway
+}
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
   [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")

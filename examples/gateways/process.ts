@@ -18,7 +18,9 @@ export type FromGateway =
 const START: Readonly<Record<GatewayName, () => Promise<{ readonly start: StartGateway }>>> = {
   "azure-web-pubsub": () => import("./azure-web-pubsub.ts"),
   ws: () => import("./ws.ts"),
-  sse: () => import("./sse.ts")
+  sse: () => import("./sse.ts"),
+  pusher: () => import("./pusher.ts"),
+  "socket.io": () => import("./socket.io.ts")
 }
 
 const say = (message: FromGateway): void => void (process.connected && process.send?.(message))

@@ -4,6 +4,8 @@
  * Settings travel between processes, so they are JSON. A backend loads the adapter that it uses and no other.
  */
 import type { AzureKeyOptions } from "throughline/adapters/gateways/azure-web-pubsub"
+import type { PusherGatewayOptions } from "throughline/adapters/gateways/pusher"
+import type { SocketIoGatewayServerOptions } from "throughline/adapters/gateways/socket.io"
 import type { SseGatewayServerOptions } from "throughline/adapters/gateways/sse"
 import type { WsGatewayServerOptions } from "throughline/adapters/gateways/ws"
 
@@ -12,6 +14,8 @@ export type GatewaySettings =
   | ({ readonly name: "azure-web-pubsub" } & AzureKeyOptions)
   | ({ readonly name: "ws" } & WsGatewayServerOptions)
   | ({ readonly name: "sse" } & SseGatewayServerOptions)
+  | ({ readonly name: "pusher" } & PusherGatewayOptions)
+  | ({ readonly name: "socket.io" } & SocketIoGatewayServerOptions)
 export type GatewayName = GatewaySettings["name"]
 
 export const gatewayOf = async (settings: GatewaySettings) => {
@@ -22,5 +26,9 @@ export const gatewayOf = async (settings: GatewaySettings) => {
       return (await import("throughline/adapters/gateways/ws")).wsGateway(settings)
     case "sse":
       return (await import("throughline/adapters/gateways/sse")).sseGateway(settings)
+    case "pusher":
+      return (await import("throughline/adapters/gateways/pusher")).pusherGateway(settings)
+    case "socket.io":
+      return (await import("throughline/adapters/gateways/socket.io")).socketIoGateway(settings)
   }
 }

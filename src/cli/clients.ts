@@ -10,5 +10,9 @@ export const gatewayClient = async (name: StackOptions["gateway"]): Promise<Gate
       return (await import("throughline/adapters/gateways/ws/client")).wsClient()
     case "sse":
       return (await import("throughline/adapters/gateways/sse/client")).sseClient()
+    case "pusher":
+      return (await import("throughline/adapters/gateways/pusher/client")).pusherClient()
+    case "socket.io":
+      return (await import("throughline/adapters/gateways/socket.io/client")).socketIoClient()
   }
 }

@@ -5,9 +5,10 @@ import { rm } from "node:fs/promises"
 import type { Browser, BrowserContext, Page } from "playwright-core"
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
 import { startStack } from "../../src/cli/stack.ts"
-import type { Stack } from "../../src/cli/stack.ts"
+import type { Stack, StackOptions } from "../../src/cli/stack.ts"
 import { handbook, writeFolder } from "../examples/librarian/folder.ts"
 import { describeInBrowser, launch } from "./browser.ts"
+import { gateways } from "./gateways.ts"
 import { expectLog, finished, threadOf, TIMEOUT } from "./tab.ts"
 import type { Global } from "./tab.ts"
 
@@ -212,9 +213,11 @@ describeInBrowser("the page", () => {
     TIMEOUT
   )
 
-  it.each(["azure-web-pubsub", "ws", "sse"] as const)(
-    "loses nothing when its connection is lost in the middle of a run, over %s",
-    async (gateway) => {
+  it.for(gateways)(
+    "loses nothing when its connection is lost in the middle of a run, over $gateway",
+    { timeout: TIMEOUT },
+    async ({ gateway, missing }, { skip }) => {
+      if (missing !== undefined) return skip(missing)
       const own = gateway === "azure-web-pubsub" ? undefined : stackOf(gateway)
       if (own !== undefined) onTestFinished(own.cleanup)
       const used = (await own?.stack) ?? stack
@@ -229,8 +232,7 @@ describeInBrowser("the page", () => {
       await page.locator('.connection[data-state="live"]').waitFor({ timeout: TIMEOUT })
       const log = await expectLog(used, page)
       expect(log.runs[0]?.outcome).toMatchObject({ type: "completed", result: { cited: SECTIONS } })
-    },
-    TIMEOUT
+    }
   )
 
   it(
@@ -372,7 +374,7 @@ describeInBrowser("the page", () => {
 
 /** The stack with the tests' documents. */
 const stackOf = (
-  gateway: "azure-web-pubsub" | "ws" | "sse"
+  gateway: StackOptions["gateway"]
 ): { readonly stack: Promise<Stack>; readonly cleanup: () => Promise<void> } => {
   const folder = writeFolder(documents)
   const stack = folder.then((docs) => startStack({ docs, gateway, port: 0, page: true }))

@@ -32,16 +32,24 @@ describe("dependencies", () => {
     expect(peers.filter((name) => manifest.peerDependenciesMeta[name]?.optional !== true)).toEqual(["effect"])
     expect(peers.filter((name) => name !== "effect")).toEqual([
       "@ag-ui/core",
+      "@aws-sdk/client-apigatewaymanagementapi",
+      "@aws-sdk/client-dynamodb",
       "@azure/data-tables",
       "@azure/functions",
       "@azure/storage-blob",
       "@azure/storage-queue",
       "@azure/web-pubsub",
       "@azure/web-pubsub-client",
+      "@socket.io/redis-streams-adapter",
+      "@types/aws-lambda",
       "ai",
       "pg",
+      "pusher",
+      "pusher-js",
       "react",
       "redis",
+      "socket.io",
+      "socket.io-client",
       "ws"
     ])
   })
