@@ -11,6 +11,7 @@ import { capabilities as pusher } from "../adapters/gateways/pusher/capabilities
 import { capabilities as sse } from "../adapters/gateways/sse/capabilities.ts"
 import { capabilities as socketIo } from "../adapters/gateways/socket.io/capabilities.ts"
 import { capabilities as awsApiGateway } from "../adapters/gateways/aws-api-gateway/capabilities.ts"
+import { capabilities as durableObjects } from "../adapters/gateways/cloudflare-durable-objects/capabilities.ts"
 import { capabilities as ws } from "../adapters/gateways/ws/capabilities.ts"
 import { appliesTo } from "../src/conformance/gatewayCase.ts"
 import { gatewayCases } from "../src/conformance/gatewayCases.ts"
@@ -27,7 +28,8 @@ const gateways: Readonly<Record<string, GatewayCapabilities>> = {
   sse,
   pusher,
   "socket.io": socketIo,
-  "aws-api-gateway": awsApiGateway
+  "aws-api-gateway": awsApiGateway,
+  "cloudflare-durable-objects": durableObjects
 }
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>

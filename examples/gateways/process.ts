@@ -20,7 +20,8 @@ const START: Readonly<Record<GatewayName, () => Promise<{ readonly start: StartG
   ws: () => import("./ws.ts"),
   sse: () => import("./sse.ts"),
   pusher: () => import("./pusher.ts"),
-  "socket.io": () => import("./socket.io.ts")
+  "socket.io": () => import("./socket.io.ts"),
+  "cloudflare-durable-objects": () => import("./cloudflare-durable-objects.ts")
 }
 
 const say = (message: FromGateway): void => void (process.connected && process.send?.(message))

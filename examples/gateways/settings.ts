@@ -4,6 +4,7 @@
  * Settings travel between processes, so they are JSON. A backend loads the adapter that it uses and no other.
  */
 import type { AzureKeyOptions } from "throughline/adapters/gateways/azure-web-pubsub"
+import type { DurableObjectsGatewayOptions } from "throughline/adapters/gateways/cloudflare-durable-objects"
 import type { PusherGatewayOptions } from "throughline/adapters/gateways/pusher"
 import type { SocketIoGatewayServerOptions } from "throughline/adapters/gateways/socket.io"
 import type { SseGatewayServerOptions } from "throughline/adapters/gateways/sse"
@@ -16,6 +17,7 @@ export type GatewaySettings =
   | ({ readonly name: "sse" } & SseGatewayServerOptions)
   | ({ readonly name: "pusher" } & PusherGatewayOptions)
   | ({ readonly name: "socket.io" } & SocketIoGatewayServerOptions)
+  | ({ readonly name: "cloudflare-durable-objects" } & DurableObjectsGatewayOptions)
 export type GatewayName = GatewaySettings["name"]
 
 export const gatewayOf = async (settings: GatewaySettings) => {
@@ -30,5 +32,7 @@ export const gatewayOf = async (settings: GatewaySettings) => {
       return (await import("throughline/adapters/gateways/pusher")).pusherGateway(settings)
     case "socket.io":
       return (await import("throughline/adapters/gateways/socket.io")).socketIoGateway(settings)
+    case "cloudflare-durable-objects":
+      return (await import("throughline/adapters/gateways/cloudflare-durable-objects")).durableObjectsGateway(settings)
   }
 }

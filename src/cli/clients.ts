@@ -14,5 +14,7 @@ export const gatewayClient = async (name: StackOptions["gateway"]): Promise<Gate
       return (await import("throughline/adapters/gateways/pusher/client")).pusherClient()
     case "socket.io":
       return (await import("throughline/adapters/gateways/socket.io/client")).socketIoClient()
+    case "cloudflare-durable-objects":
+      return (await import("throughline/adapters/gateways/cloudflare-durable-objects/client")).durableObjectsClient()
   }
 }

@@ -14,7 +14,7 @@ import type { Child } from "./child.ts"
 import { entry } from "./entry.ts"
 
 /** The gateways that `examples/gateways` can start. */
-export const GATEWAYS = ["azure-web-pubsub", "ws", "sse", "pusher", "socket.io"] as const
+export const GATEWAYS = ["azure-web-pubsub", "ws", "sse", "pusher", "socket.io", "cloudflare-durable-objects"] as const
 
 export interface StackOptions {
   readonly docs: string

@@ -4,6 +4,7 @@ import { capabilities as pusher } from "../../../../adapters/gateways/pusher/cap
 import { capabilities as sse } from "../../../../adapters/gateways/sse/capabilities.ts"
 import { capabilities as socketIo } from "../../../../adapters/gateways/socket.io/capabilities.ts"
 import { capabilities as awsApiGateway } from "../../../../adapters/gateways/aws-api-gateway/capabilities.ts"
+import { capabilities as durableObjects } from "../../../../adapters/gateways/cloudflare-durable-objects/capabilities.ts"
 import { capabilities as ws } from "../../../../adapters/gateways/ws/capabilities.ts"
 import type { GatewayCapabilities } from "../../../../src/ports/GatewayCapabilities.ts"
 import { soketiIsMissing } from "../../../../examples/gateways/pusher.ts"
@@ -13,6 +14,7 @@ import { startPusher } from "./pusher.ts"
 import { startSse } from "./sse.ts"
 import { socketIoMissing, startSocketIo } from "./socket.io.ts"
 import { awsApiGatewayMissing, startAwsApiGateway } from "./aws-api-gateway.ts"
+import { startCloudflare } from "./cloudflare-durable-objects.ts"
 import { startWs } from "./ws.ts"
 
 export interface KnownGateway {
@@ -40,5 +42,6 @@ export const gateways: readonly KnownGateway[] = [
     start: () => startAwsApiGateway(),
     capabilities: awsApiGateway,
     missing: awsApiGatewayMissing()
-  }
+  },
+  { name: "cloudflare-durable-objects", start: () => startCloudflare(), capabilities: durableObjects }
 ]
