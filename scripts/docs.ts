@@ -12,6 +12,9 @@ import { capabilities as sse } from "../adapters/gateways/sse/capabilities.ts"
 import { capabilities as socketIo } from "../adapters/gateways/socket.io/capabilities.ts"
 import { capabilities as awsApiGateway } from "../adapters/gateways/aws-api-gateway/capabilities.ts"
 import { capabilities as durableObjects } from "../adapters/gateways/cloudflare-durable-objects/capabilities.ts"
+import { capabilities as mqtt } from "../adapters/gateways/mqtt/capabilities.ts"
+import { capabilities as pushpin } from "../adapters/gateways/pushpin/capabilities.ts"
+import { capabilities as nats } from "../adapters/gateways/nats/capabilities.ts"
 import { capabilities as ws } from "../adapters/gateways/ws/capabilities.ts"
 import { appliesTo } from "../src/conformance/gatewayCase.ts"
 import { gatewayCases } from "../src/conformance/gatewayCases.ts"
@@ -29,7 +32,10 @@ const gateways: Readonly<Record<string, GatewayCapabilities>> = {
   pusher,
   "socket.io": socketIo,
   "aws-api-gateway": awsApiGateway,
-  "cloudflare-durable-objects": durableObjects
+  "cloudflare-durable-objects": durableObjects,
+  mqtt,
+  pushpin,
+  nats
 }
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>

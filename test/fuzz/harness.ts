@@ -61,7 +61,10 @@ const shown = (input: unknown): string => {
 }
 
 /** Answers how many inputs were checked. Throws for the first that broke a promise, naming seed, number and input. */
-export const fuzz = async ({ atLeast, name, open }: Target, { first, inputs, millis, seed }: Budget): Promise<number> => {
+export const fuzz = async (
+  { atLeast, name, open }: Target,
+  { first, inputs, millis, seed }: Budget
+): Promise<number> => {
   const opened = await open()
   try {
     const begun = performance.now()

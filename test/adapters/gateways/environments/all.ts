@@ -5,6 +5,9 @@ import { capabilities as sse } from "../../../../adapters/gateways/sse/capabilit
 import { capabilities as socketIo } from "../../../../adapters/gateways/socket.io/capabilities.ts"
 import { capabilities as awsApiGateway } from "../../../../adapters/gateways/aws-api-gateway/capabilities.ts"
 import { capabilities as durableObjects } from "../../../../adapters/gateways/cloudflare-durable-objects/capabilities.ts"
+import { capabilities as mqtt } from "../../../../adapters/gateways/mqtt/capabilities.ts"
+import { capabilities as pushpin } from "../../../../adapters/gateways/pushpin/capabilities.ts"
+import { capabilities as nats } from "../../../../adapters/gateways/nats/capabilities.ts"
 import { capabilities as ws } from "../../../../adapters/gateways/ws/capabilities.ts"
 import type { GatewayCapabilities } from "../../../../src/ports/GatewayCapabilities.ts"
 import { soketiIsMissing } from "../../../../examples/gateways/pusher.ts"
@@ -15,6 +18,9 @@ import { startSse } from "./sse.ts"
 import { socketIoMissing, startSocketIo } from "./socket.io.ts"
 import { awsApiGatewayMissing, startAwsApiGateway } from "./aws-api-gateway.ts"
 import { startCloudflare } from "./cloudflare-durable-objects.ts"
+import { mosquittoMissing, startMqtt } from "./mqtt.ts"
+import { pushpinMissing, startPushpin, startPushpinSse } from "./pushpin.ts"
+import { whyNatsIsMissing, startNatsGateway } from "./nats.ts"
 import { startWs } from "./ws.ts"
 
 export interface KnownGateway {
@@ -43,5 +49,14 @@ export const gateways: readonly KnownGateway[] = [
     capabilities: awsApiGateway,
     missing: awsApiGatewayMissing()
   },
-  { name: "cloudflare-durable-objects", start: () => startCloudflare(), capabilities: durableObjects }
+  { name: "cloudflare-durable-objects", start: () => startCloudflare(), capabilities: durableObjects },
+  { name: "mqtt", start: () => startMqtt(), capabilities: mqtt, missing: mosquittoMissing },
+  { name: "pushpin", start: () => startPushpin(), capabilities: pushpin, missing: pushpinMissing },
+  { name: "nats", start: () => startNatsGateway(), capabilities: nats, missing: whyNatsIsMissing },
+  {
+    name: "pushpin, streamed",
+    start: () => startPushpinSse(),
+    capabilities: { ...pushpin, upstream: false },
+    missing: pushpinMissing
+  }
 ]
