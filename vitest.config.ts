@@ -9,7 +9,10 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
     // `npm run test:long`: what takes long, or the whole machine
-    exclude: process.env["THROUGHLINE_LONG"] === "1" ? [] : ["test/long/**", "test/processes/**", "test/simulation/**"],
+    exclude: [
+      "**/node_modules/**",
+      ...(process.env["THROUGHLINE_LONG"] === "1" ? [] : ["test/long/**", "test/processes/**", "test/simulation/**"])
+    ],
     testTimeout: 30_000,
     hookTimeout: 60_000
   }
