@@ -15,7 +15,8 @@ const USAGE = `throughline start [options]     the librarian: gateway, server an
   --depth all                   with --ask: read every section that fits, not only the best ones
   --json                        with --ask: one protocol event per line, as on the wire
   --approve, --deny             with --ask: answer so whatever the run asks; without, it asks in the terminal
-  --gateway NAME                ${GATEWAYS.join(", ")}; default: the first, over its emulator
+  --gateway NAME                the real thing, or the closest to it on this machine; default: ${GATEWAYS[0]}. There are
+                                ${GATEWAYS.join(", ")}
   --port N                      of the page; default: any free port
   --data DIR                    keep the conversations there; default: a temporary folder
 

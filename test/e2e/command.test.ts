@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net"
 import { readdir } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { describe, expect, it, onTestFinished } from "vitest"
-import { startStack } from "../../src/cli/stack.ts"
+import { GATEWAYS, startStack } from "../../src/cli/stack.ts"
 import { folderOf } from "../examples/librarian/folder.ts"
 import { command, isAlive } from "./command.ts"
 
@@ -15,7 +15,7 @@ describe("the command", () => {
     [["start", "--nonsense"], "--nonsense"],
     [["start", "--port", "99999"], "--port must be a number from 0 to 65535, not “99999”."],
     [["start", "--port", "8x"], "--port must be a number"],
-    [["start", "--gateway", "pigeon"], "--gateway knows azure-web-pubsub, ws, sse, not “pigeon”."],
+    [["start", "--gateway", "pigeon"], `--gateway knows ${GATEWAYS.join(", ")}, not “pigeon”.`],
     [["start", "--json"], "--json goes with --ask."],
     [["start", "--ask", " "], "--ask needs a question."],
     [["start", "surplus"], "surplus"],
