@@ -20,29 +20,43 @@ const CALL_TIMEOUT_MILLIS = 10_000
 export const signCall = (secrets: GatewaySecrets, time: string, body: string): string =>
   createHmac("sha256", secrets.upstream).update(`${time}.${body}`).digest("base64url")
 
-/** Resolves with what the backend replied, `null` for nothing. Rejects unless it answered 200 with JSON, or 204. */
+/**
+ * Resolves with what the backend replied, `null` for nothing. Rejects unless it answered 200 with JSON, or 204, in time.
+ * `fetch`: where the backend is not reached over the network, or a runtime's binding is.
+ */
 export const callBackend = async (
   secrets: readonly GatewaySecrets[],
   url: string,
-  event: UpstreamEvent
+  event: UpstreamEvent,
+  fetch: (request: Request) => Promise<Response> = globalThis.fetch
 ): Promise<unknown> => {
   const body = JSON.stringify(event)
   const time = new Date().toISOString()
-  const response = await fetch(url, {
-    method: "POST",
-    redirect: "error",
-    signal: AbortSignal.timeout(CALL_TIMEOUT_MILLIS),
-    headers: {
-      "content-type": "application/json",
-      "throughline-time": time,
-      "throughline-signature": secrets.map((each) => signCall(each, time, body)).join(",")
-    },
-    body
-  })
-  if (response.status === 204) return null
-  if (response.status === 200) return response.json()
-  await response.body?.cancel()
-  throw new Error(`the backend answered ${response.status}`)
+  // not AbortSignal.timeout: it would keep a Durable Object awake for all of its time
+  const aborter = new AbortController()
+  const timer = setTimeout(() => aborter.abort(new Error("the backend did not answer in time")), CALL_TIMEOUT_MILLIS)
+  try {
+    const response = await fetch(
+      new Request(url, {
+        method: "POST",
+        // an answer like any other that is not 200; workerd knows no "error"
+        redirect: "manual",
+        signal: aborter.signal,
+        headers: {
+          "content-type": "application/json",
+          "throughline-time": time,
+          "throughline-signature": secrets.map((each) => signCall(each, time, body)).join(",")
+        },
+        body
+      })
+    )
+    if (response.status === 204) return null
+    if (response.status === 200) return await response.json()
+    await response.body?.cancel()
+    throw new Error(`the backend answered ${response.status}`)
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 const reject = (status: number, code: UpstreamRejected["code"], problem: string) =>

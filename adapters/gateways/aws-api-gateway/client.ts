@@ -6,44 +6,31 @@
  * knows the connection, so one that was taken out of it ends, and does not stay open deaf.
  */
 import type { GatewayClient, GatewayConnection } from "../../../src/client/GatewayClient.ts"
+import { makeReplies } from "../../../src/gateway/replies.ts"
 import type { Json } from "../../../src/protocol/Json.ts"
 import { MAX_CLIENT_BYTES, parseFromGateway, parseServiceError, SUBPROTOCOL, type FromClient } from "./wire.ts"
-
-interface Waiting {
-  readonly resolve: (reply: unknown) => void
-  readonly reject: (problem: Error) => void
-}
 
 export const awsApiGatewayClient = (): GatewayClient => ({
   name: "aws-api-gateway",
   connect: (grant, handlers): GatewayConnection => {
     const socket = new WebSocket(grant.url, [SUBPROTOCOL, grant.token ?? ""])
-    const waiting = new Map<number, Waiting>()
-    let nextId = 1
+    const replies = makeReplies()
     let opened = false
     let closed = false
 
     const send = (message: FromClient) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
     }
-    const rejectAll = (problem: string) => {
-      for (const { reject } of waiting.values()) reject(new Error(problem))
-      waiting.clear()
-    }
     const close = (message: string) => {
       if (closed) return
       closed = true
-      rejectAll("the connection closed before the reply came")
+      replies.rejectAll("the connection closed before the reply came")
       socket.close()
       queueMicrotask(() => handlers.onClosed({ message }))
     }
-    const settle = (id: number, then: (entry: Waiting) => void) => {
-      const entry = waiting.get(id)
-      if (waiting.delete(id)) then(entry as Waiting)
-    }
     /** The function failed, or was not called; API Gateway does not say which message it was about. */
     const failed = (problem: string) => {
-      if (opened) rejectAll(`API Gateway answered: ${problem}`)
+      if (opened) replies.rejectAll(`API Gateway answered: ${problem}`)
       else close(`API Gateway answered: ${problem}`)
     }
     socket.onopen = () => send({ action: "open" })
@@ -59,32 +46,24 @@ export const awsApiGatewayClient = (): GatewayClient => ({
         opened = true
         handlers.onOpen()
       } else if (message?.[0] === "gone") close("the gateway does not know this connection any more")
-      else if (message?.[0] === "reply") settle(message[1], ({ resolve }) => resolve(message[2]))
-      else if (message?.[0] === "failed") settle(message[1], ({ reject }) => reject(new Error(message[2])))
+      else if (message?.[0] === "reply") replies.resolve(message[1], message[2])
+      else if (message?.[0] === "failed") replies.reject(message[1], message[2])
     }
     socket.onclose = ({ code, reason }) =>
       close(reason || (code === 1006 ? "the connection was cut or refused" : `closed with code ${code}`))
     // `close` follows and says as much.
     socket.onerror = () => {}
 
-    const invoke = (event: string, data: Json, { timeoutMillis }: { readonly timeoutMillis: number }) =>
-      new Promise<unknown>((resolve, reject) => {
-        if (socket.readyState !== WebSocket.OPEN) return reject(new Error("the connection is not open"))
-        const id = nextId++
+    const invoke = async (event: string, data: Json, { timeoutMillis }: { readonly timeoutMillis: number }) => {
+      if (socket.readyState !== WebSocket.OPEN) throw new Error("the connection is not open")
+      return replies.ask(timeoutMillis, (id) => {
         const message: FromClient = { action: "invoke", id, event, data }
         // sent, it would end the connection
         if (new TextEncoder().encode(JSON.stringify(message)).length > MAX_CLIENT_BYTES)
-          return reject(new Error(`a message over this gateway has at most ${MAX_CLIENT_BYTES} bytes`))
-        const timer = setTimeout(
-          () => settle(id, (entry) => entry.reject(new Error(`no reply within ${timeoutMillis} ms`))),
-          timeoutMillis
-        )
-        waiting.set(id, {
-          resolve: (reply) => (clearTimeout(timer), resolve(reply)),
-          reject: (problem) => (clearTimeout(timer), reject(problem))
-        })
+          throw new Error(`a message over this gateway has at most ${MAX_CLIENT_BYTES} bytes`)
         send(message)
       })
+    }
     return {
       ...(grant.upstream ? { invoke } : {}),
       ping: () => send({ action: "ping" }),

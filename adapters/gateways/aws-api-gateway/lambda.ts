@@ -9,7 +9,7 @@
 import type { APIGatewayProxyResultV2, APIGatewayProxyWebsocketEventV2 } from "aws-lambda"
 import { messageOf } from "../../../src/gateway/errors.ts"
 import { deriveSecrets, openTicket } from "../../../src/gateway/secrets.ts"
-import { callBackend, signCall } from "../../../src/gateway/signedCall.ts"
+import { callBackend } from "../../../src/gateway/signedCall.ts"
 import type { UpstreamEvent } from "../../../src/ports/Gateway.ts"
 import { makeRegistry } from "./registry.ts"
 import { lazyDynamo } from "./sdk.ts"
@@ -41,25 +41,12 @@ export const awsWebSocketHandler = (
   const settings = checkSettings(options)
   const registry = makeRegistry(lazyDynamo(settings, { timeoutMillis: REQUEST_MILLIS }), settings.table)
 
+  const { backend } = options
+  /** The same call within this function as over the network, so that the backend verifies it in the same way. */
   const ask = (event: UpstreamEvent): Promise<unknown> =>
-    typeof options.backend === "string"
-      ? callBackend(secrets, options.backend, event)
-      : callHere(options.backend, event)
-  /** The same call as over the network, so that the backend verifies it in the same way. */
-  const callHere = async (fetch: (request: Request) => Promise<Response>, event: UpstreamEvent): Promise<unknown> => {
-    const body = JSON.stringify(event)
-    const time = new Date().toISOString()
-    const headers = {
-      "content-type": "application/json",
-      "throughline-time": time,
-      "throughline-signature": secrets.map((each) => signCall(each, time, body)).join(",")
-    }
-    const url = "http://lambda.invalid/upstream/aws-api-gateway"
-    const response = await fetch(new Request(url, { method: "POST", headers, body }))
-    if (response.status === 204) return null
-    if (response.status === 200) return response.json()
-    throw new Error(`the backend answered ${response.status}`)
-  }
+    typeof backend === "string"
+      ? callBackend(secrets, backend, event)
+      : callBackend(secrets, "http://lambda.invalid/upstream/aws-api-gateway", event, backend)
   /** Awaited, since nothing runs on after an answer; a backend that is away misses it. */
   const tell = (event: UpstreamEvent) => ask(event).catch(() => {})
 

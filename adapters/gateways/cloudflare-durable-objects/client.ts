@@ -5,13 +5,9 @@
  * first carries interrupts. No recovery: a cut of any ends the connection at once, and the caller asks for a new grant.
  */
 import type { GatewayClient, GatewayConnection } from "../../../src/client/GatewayClient.ts"
+import { makeReplies } from "../../../src/gateway/replies.ts"
 import type { Json } from "../../../src/protocol/Json.ts"
 import { NAME, parseFromObject, PING, SUBPROTOCOL, type FromClient } from "./wire.ts"
-
-interface Waiting {
-  readonly resolve: (reply: unknown) => void
-  readonly reject: (problem: Error) => void
-}
 
 export const durableObjectsClient = (): GatewayClient => ({
   name: NAME,
@@ -21,8 +17,7 @@ export const durableObjectsClient = (): GatewayClient => ({
     /** Sockets that are not open yet, and those that were asked for a sign of life and gave none. */
     const opening = new Set<WebSocket>()
     const silent = new Set<WebSocket>()
-    const waiting = new Map<number, Waiting>()
-    let nextId = 1
+    const replies = makeReplies()
     let closed = false
 
     const send = (socket: WebSocket, message: FromClient) => {
@@ -31,22 +26,17 @@ export const durableObjectsClient = (): GatewayClient => ({
     const close = (message: string) => {
       if (closed) return
       closed = true
-      for (const { reject } of waiting.values()) reject(new Error("the connection closed before the reply came"))
-      waiting.clear()
+      replies.rejectAll("the connection closed before the reply came")
       for (const socket of sockets) socket.close()
       queueMicrotask(() => handlers.onClosed({ message }))
-    }
-    const settle = (id: number, then: (entry: Waiting) => void) => {
-      const entry = waiting.get(id)
-      if (waiting.delete(id)) then(entry as Waiting)
     }
     const receive = (socket: WebSocket, text: string) => {
       const message = parseFromObject(text)
       if (message?.[0] === "open") {
         if (opening.delete(socket) && opening.size === 0) handlers.onOpen()
       } else if (message?.[0] === "mark") send(socket, { type: "read", id: message[1] })
-      else if (message?.[0] === "reply") settle(message[1], ({ resolve }) => resolve(message[2]))
-      else if (message?.[0] === "failed") settle(message[1], ({ reject }) => reject(new Error(message[2])))
+      else if (message?.[0] === "reply") replies.resolve(message[1], message[2])
+      else if (message?.[0] === "failed") replies.reject(message[1], message[2])
     }
     const dial = (group: string, index: number) => {
       const query = new URLSearchParams(index === 0 ? { group, lead: "" } : { group })
@@ -70,21 +60,11 @@ export const durableObjectsClient = (): GatewayClient => ({
     groups.forEach(dial)
     if (groups.length === 0) close("the grant names no group")
 
-    const invoke = (event: string, data: Json, { timeoutMillis }: { readonly timeoutMillis: number }) =>
-      new Promise<unknown>((resolve, reject) => {
-        const [lead] = sockets
-        if (lead?.readyState !== WebSocket.OPEN) return reject(new Error("the connection is not open"))
-        const id = nextId++
-        const timer = setTimeout(
-          () => settle(id, (entry) => entry.reject(new Error(`no reply within ${timeoutMillis} ms`))),
-          timeoutMillis
-        )
-        waiting.set(id, {
-          resolve: (reply) => (clearTimeout(timer), resolve(reply)),
-          reject: (problem) => (clearTimeout(timer), reject(problem))
-        })
-        send(lead, { type: "invoke", id, event, data })
-      })
+    const invoke = async (event: string, data: Json, { timeoutMillis }: { readonly timeoutMillis: number }) => {
+      const [lead] = sockets
+      if (lead?.readyState !== WebSocket.OPEN) throw new Error("the connection is not open")
+      return replies.ask(timeoutMillis, (id) => send(lead, { type: "invoke", id, event, data }))
+    }
     return {
       ...(grant.upstream ? { invoke } : {}),
       ping: () => {

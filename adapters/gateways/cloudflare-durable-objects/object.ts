@@ -5,9 +5,9 @@
  * stored: the log is the truth. It trusts who calls it, which only the Worker of `worker.ts` and a backend with the binding
  * can. Bounded: who does not read 8 MiB is cut, who sends what is no message is cut, 16 invokes of one socket are in flight.
  */
+import { callBackend } from "../../../src/gateway/signedCall.ts"
 import type { Principal } from "../../../src/ports/Access.ts"
 import type { UpstreamEvent } from "../../../src/ports/Gateway.ts"
-import { askBackend } from "./askBackend.ts"
 import { capabilities } from "./capabilities.ts"
 import { backendOf, secretsOf, type GatewayWorkerEnv } from "./settings.ts"
 import { MAX_CLIENT_BYTES, parseFromClient, PING, PONG, SUBPROTOCOL, type FromClient, type FromObject } from "./wire.ts"
@@ -137,7 +137,7 @@ export class ThroughlineGroup {
   async #ask(event: UpstreamEvent): Promise<unknown> {
     const backend = backendOf(this.#env)
     if (backend === undefined) throw new Error("this gateway has no upstream")
-    return askBackend(secretsOf(this.#env), backend, event)
+    return callBackend(secretsOf(this.#env), backend.url, event, backend.fetch)
   }
   /** Nobody waits for it; a backend that is away misses it. */
   #tell(socket: ServerSocket, type: "connected" | "disconnected"): void {

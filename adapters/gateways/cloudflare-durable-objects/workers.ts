@@ -3,7 +3,7 @@
  * and browsers. developers.cloudflare.com/durable-objects/api/
  */
 export interface Stub {
-  readonly fetch: (url: string, init?: RequestInit) => Promise<Response>
+  readonly fetch: (asked: string | Request, init?: RequestInit) => Promise<Response>
 }
 export interface ObjectNamespace {
   readonly idFromName: (name: string) => unknown
@@ -12,7 +12,7 @@ export interface ObjectNamespace {
 }
 /** A binding to another Worker, or to the same. */
 export interface Service {
-  readonly fetch: (url: string, init?: RequestInit) => Promise<Response>
+  readonly fetch: (asked: string | Request, init?: RequestInit) => Promise<Response>
 }
 export interface ServerSocket {
   readonly send: (text: string) => void

@@ -4,20 +4,15 @@
  * No recovery: a cut ends the connection at once, and the caller asks for a new grant.
  */
 import type { GatewayClient, GatewayConnection } from "../../../src/client/GatewayClient.ts"
+import { makeReplies } from "../../../src/gateway/replies.ts"
 import type { Json } from "../../../src/protocol/Json.ts"
 import { parseFromGateway, SUBPROTOCOL, type FromClient } from "./wire.ts"
-
-interface Waiting {
-  readonly resolve: (reply: unknown) => void
-  readonly reject: (problem: Error) => void
-}
 
 export const wsClient = (): GatewayClient => ({
   name: "ws",
   connect: (grant, handlers): GatewayConnection => {
     const socket = new WebSocket(grant.url, [SUBPROTOCOL, grant.token ?? ""])
-    const waiting = new Map<number, Waiting>()
-    let nextId = 1
+    const replies = makeReplies()
     let closed = false
 
     const send = (message: FromClient) => {
@@ -26,14 +21,9 @@ export const wsClient = (): GatewayClient => ({
     const close = (message: string) => {
       if (closed) return
       closed = true
-      for (const { reject } of waiting.values()) reject(new Error("the connection closed before the reply came"))
-      waiting.clear()
+      replies.rejectAll("the connection closed before the reply came")
       socket.close()
       queueMicrotask(() => handlers.onClosed({ message }))
-    }
-    const settle = (id: number, then: (entry: Waiting) => void) => {
-      const entry = waiting.get(id)
-      if (waiting.delete(id)) then(entry as Waiting)
     }
     socket.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (closed) return
@@ -42,28 +32,18 @@ export const wsClient = (): GatewayClient => ({
       if (data.startsWith("{")) return handlers.onFrame(data)
       const message = parseFromGateway(data)
       if (message?.[0] === "open") handlers.onOpen()
-      else if (message?.[0] === "reply") settle(message[1], ({ resolve }) => resolve(message[2]))
-      else if (message?.[0] === "failed") settle(message[1], ({ reject }) => reject(new Error(message[2])))
+      else if (message?.[0] === "reply") replies.resolve(message[1], message[2])
+      else if (message?.[0] === "failed") replies.reject(message[1], message[2])
     }
     socket.onclose = ({ code, reason }) =>
       close(reason || (code === 1006 ? "the connection was cut or refused" : `closed with code ${code}`))
     // `close` follows and says as much.
     socket.onerror = () => {}
 
-    const invoke = (event: string, data: Json, { timeoutMillis }: { readonly timeoutMillis: number }) =>
-      new Promise<unknown>((resolve, reject) => {
-        if (socket.readyState !== WebSocket.OPEN) return reject(new Error("the connection is not open"))
-        const id = nextId++
-        const timer = setTimeout(
-          () => settle(id, (entry) => entry.reject(new Error(`no reply within ${timeoutMillis} ms`))),
-          timeoutMillis
-        )
-        waiting.set(id, {
-          resolve: (reply) => (clearTimeout(timer), resolve(reply)),
-          reject: (problem) => (clearTimeout(timer), reject(problem))
-        })
-        send({ type: "invoke", id, event, data })
-      })
+    const invoke = async (event: string, data: Json, { timeoutMillis }: { readonly timeoutMillis: number }) => {
+      if (socket.readyState !== WebSocket.OPEN) throw new Error("the connection is not open")
+      return replies.ask(timeoutMillis, (id) => send({ type: "invoke", id, event, data }))
+    }
     return {
       ...(grant.upstream ? { invoke } : {}),
       ping: () => send({ type: "ping" }),
